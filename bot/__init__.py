@@ -1,0 +1,1 @@
+"""tsbot: Slack chat-ops for TimescaleDB in Docker."""

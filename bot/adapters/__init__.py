@@ -1,0 +1,1 @@
+"""Each third-party library meets the core in one place here."""

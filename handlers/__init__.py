@@ -1,0 +1,1 @@
+"""Slack listeners: parse, authorise, call the core, answer."""
