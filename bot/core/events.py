@@ -1,0 +1,167 @@
+"""What happened, as frozen facts in the past tense.
+
+The runner writes each one to the audit log and shows it to the presenter; what is shown can be
+painted again from the log. Only `StepProgressed` and `OutputArrived` are too many to be logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.core.approvals import GateNotice, Mark
+from bot.core.models import Check, Facts, Origin, Person
+from bot.core.plan import Plan, StepName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The root: which run it belongs to, and when."""
+
+    run_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequested(Event):
+    """Somebody asked for a run and was allowed to."""
+
+    operation: str  # restore, refresh …
+    target: str
+    origin: Origin
+    backup: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChecksMade(Event):
+    """Preflight or the checklist looked at everything."""
+
+    step: StepName
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlanned(Event):
+    """The plan is final."""
+
+    plan: Plan
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateOpened(Event):
+    """The gate's message stands in the channel."""
+
+    notice: GateNotice
+    channel: str
+    ts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateDelayed(Event):
+    """Slack can't be asked; the gate stays shut until it can."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteTaken(Event):
+    """A mark was seen for the first time; ``refusal`` says why it does not count."""
+
+    person: Person
+    mark: Mark
+    refusal: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteWithdrawn(Event):
+    """A mark that was seen is gone."""
+
+    person: Person
+    mark: Mark
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuorumReached(Event):
+    """Enough approvals; the run starts after the grace unless somebody objects."""
+
+    approvers: tuple[Person, ...]
+    starts_at: datetime
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateClosed(Event):
+    """The gate ended: ``approved``, ``vetoed``, ``expired``, ``voided`` or ``cancelled``."""
+
+    outcome: str
+    sentence: str
+    digest: str
+    approvers: tuple[Person, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted(Event):
+    """A step is about to act; logged before it does."""
+
+    step: StepName
+    intent: str
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgressed(Event):
+    """How far a step is; not logged.
+
+    ``done`` goes from 0 to 1; ``note`` says what is being worked on.
+    """
+
+    step: StepName
+    done: float
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished(Event):
+    """A step did what it should."""
+
+    step: StepName
+    summary: str
+    seconds: float
+    facts: Facts = field(default_factory=dict)
+    tail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFailed(Event):
+    """A step did not."""
+
+    step: StepName
+    sentence: str
+    seconds: float
+    tail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepUndone(Event):
+    """What a step did was taken back, or could not be."""
+
+    step: StepName
+    summary: str
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished(Event):
+    """The run ended: ``succeeded``, ``unverified``, ``failed``, ``cancelled``, ``not approved``,
+    ``refused``."""
+
+    outcome: str
+    sentence: str
+    seconds: float
+    requester: Person
+    counts: Mapping[str, int] = field(default_factory=dict)

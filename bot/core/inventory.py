@@ -1,0 +1,52 @@
+"""What a database holds, counted by name, so that two of them can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Names of what is there, each as ``schema.name``; nothing that an extension owns.
+
+    Args:
+        tables: ordinary and partitioned tables, chunks included.
+        indexes: all indexes on them.
+        hypertables: without materialization hypertables.
+        chunks: every chunk, materialization hypertables' included.
+        continuous_aggregates: user views.
+        policies: job id to procedure and hypertable, user jobs only (ids from 1000).
+        owners: relation to owner.
+        grants: relation to its access list as PostgreSQL prints it.
+    """
+
+    tables: frozenset[str] = frozenset()
+    indexes: frozenset[str] = frozenset()
+    hypertables: frozenset[str] = frozenset()
+    chunks: frozenset[str] = frozenset()
+    continuous_aggregates: frozenset[str] = frozenset()
+    policies: Mapping[int, str] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
+    grants: Mapping[str, str] = field(default_factory=dict)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many of each kind there are."""
+        return {kind: len(names) for kind, names in self._named()}
+
+    def missing_from(self, other: Inventory) -> Iterator[str]:
+        """Yield one sentence for each kind of which ``other`` lacks something we have."""
+        theirs = dict(other._named())
+        for kind, names in self._named():
+            lost = sorted(names - theirs[kind])
+            if lost:
+                shown = ", ".join(lost[:5]) + (" …" if len(lost) > 5 else "")
+                yield f"{len(lost)} {kind} missing: {shown}"
+
+    def _named(self) -> Iterator[tuple[str, frozenset[str]]]:
+        yield "tables", self.tables
+        yield "indexes", self.indexes
+        yield "hypertables", self.hypertables
+        yield "chunks", self.chunks
+        yield "continuous aggregates", self.continuous_aggregates
+        yield "policies", frozenset(f"{n} {what}" for n, what in self.policies.items())

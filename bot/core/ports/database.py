@@ -1,0 +1,193 @@
+"""The ports to PostgreSQL: one database of a server, and the server itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from bot.core.inventory import Inventory
+from bot.core.models import (
+    BackupFile,
+    ContinuousAggregate,
+    DatabaseFacts,
+    Job,
+    RestoringLayer,
+    ServerIdentity,
+    Session,
+)
+
+
+class Database(Protocol):
+    """One database of the server; every call is a session of its own, in autocommit."""
+
+    name: str
+
+    def extensions(self) -> Mapping[str, str]:
+        """Return the installed extensions with their versions."""
+        ...
+
+    def create_extension(self, name: str, version: str | None = None) -> None:
+        """Create an extension unless it exists, with what it requires."""
+        ...
+
+    def update_extension(self, name: str) -> None:
+        """Bring an extension to the image's default version, as a session's first statement."""
+        ...
+
+    def pre_restore(self) -> None:
+        """Call timescaledb_pre_restore()."""
+        ...
+
+    def post_restore(self) -> None:
+        """Call timescaledb_post_restore()."""
+        ...
+
+    def restoring(self) -> str:
+        """Return the effective timescaledb.restoring of a new session."""
+        ...
+
+    def restoring_layers(self) -> tuple[RestoringLayer, ...]:
+        """Return every place where timescaledb.restoring is set, off as well as on."""
+        ...
+
+    def restart_workers(self) -> None:
+        """Send this database's scheduler a restart, in autocommit."""
+        ...
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return every job with its last outcome, in one query, ordered by id."""
+        ...
+
+    def set_scheduled(self, job_ids: Sequence[int], scheduled: bool) -> None:
+        """Pause or re-arm exactly these jobs."""
+        ...
+
+    def analyze(self) -> None:
+        """ANALYZE the whole database."""
+        ...
+
+    def inventory(self) -> Inventory:
+        """Return what the database holds: tables, indexes, hypertables, chunks, caggs, policies."""
+        ...
+
+    def continuous_aggregates(self) -> tuple[ContinuousAggregate, ...]:
+        """Return all continuous aggregates with watermark and whether they hold data."""
+        ...
+
+    def newest_row(self) -> datetime | None:
+        """Return the newest time in any hypertable, None where it cannot be known quickly."""
+        ...
+
+    def oldest_chunk_start(self, relation: str) -> datetime | None:
+        """Return the start of the oldest chunk left of ``schema.name``, None where it has none."""
+        ...
+
+    def materialized_rows(self, view: ContinuousAggregate) -> int:
+        """Count the rows of a view's materialization hypertable."""
+        ...
+
+    def refresh(
+        self, view: ContinuousAggregate, start: datetime | None, end: datetime | None
+    ) -> None:
+        """Refresh a window, as the view's owner, in one autocommit statement."""
+        ...
+
+
+class Cluster(Protocol):
+    """One PostgreSQL server, seen from its maintenance database as superuser."""
+
+    def identity(self) -> ServerIdentity:
+        """Return which server this is."""
+        ...
+
+    def database(self, name: str) -> Database:
+        """Return a database of this server; nothing is connected yet."""
+        ...
+
+    def find_database(self, name: str) -> DatabaseFacts | None:
+        """Return a database's facts by name, None where it does not exist."""
+        ...
+
+    def database_by_oid(self, oid: int) -> DatabaseFacts | None:
+        """Return a database's facts by oid, None where it does not exist."""
+        ...
+
+    def setting(self, name: str) -> str | None:
+        """Return a server setting, None where it is unknown."""
+        ...
+
+    def available_extensions(self) -> Mapping[str, frozenset[str]]:
+        """Return the versions of each extension this image ships."""
+        ...
+
+    def roles(self) -> frozenset[str]:
+        """Return the names of all roles."""
+        ...
+
+    def backups(self, directory: str) -> tuple[BackupFile, ...]:
+        """Return the directory's entries, newest first, read by the server itself."""
+        ...
+
+    def read_head(self, path: str, length: int) -> bytes:
+        """Return the first bytes of a file on the server."""
+        ...
+
+    def write_file(self, path: str, content: bytes) -> None:
+        """Write a file on the server, owned by the server's user."""
+        ...
+
+    def sessions(self, database: str | None = None) -> tuple[Session, ...]:
+        """Return the sessions of a database or, without a name, of all; never our own."""
+        ...
+
+    def terminate(self, database: str) -> int:
+        """End all sessions of a database and return how many there were."""
+        ...
+
+    def terminate_application(self, application: str) -> int:
+        """End all sessions with this application_name and return how many there were."""
+        ...
+
+    def create_database(self, name: str, like: DatabaseFacts | None, comment: str) -> DatabaseFacts:
+        """Create a database from template0 with the owner, encoding, locale and tablespace of
+        ``like``, and set its comment."""
+        ...
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, ending its sessions."""
+        ...
+
+    def allow_connections(self, name: str, allowed: bool) -> None:
+        """Set ALLOW_CONNECTIONS, committed at once."""
+        ...
+
+    def carry_settings(self, source: str, destination: str) -> None:
+        """Copy grants and ALTER DATABASE / ALTER ROLE IN DATABASE settings, except
+        timescaledb.restoring."""
+        ...
+
+    def rename(self, *renames: tuple[str, str]) -> None:
+        """Rename databases, all in one transaction."""
+        ...
+
+    def terminate_launcher(self) -> int:
+        """End TimescaleDB's launcher, which PostgreSQL starts again, and return how many."""
+        ...
+
+    def checkpoint(self) -> None:
+        """CHECKPOINT, so that a restart is short."""
+        ...
+
+    def advisory_lock(self, key: str) -> AbstractContextManager[None]:
+        """Hold a session advisory lock on a direct connection.
+
+        Raises:
+            DatabaseRefused: somebody else holds it.
+        """
+        ...
+
+    def marked_session(self, application: str) -> AbstractContextManager[None]:
+        """Hold a session open under this application_name, to be looked for from elsewhere."""
+        ...
