@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: test lint types unit clean
+.PHONY: test lint types unit venv clean
 
 test: lint types unit
 
@@ -15,10 +15,14 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
+# Tests on Docker are left out where no engine answers; the summary says how to get them.
 unit: $(STAMP)
 	$(BIN)/pytest $(ARGS)
 
+venv: $(STAMP)
+
 $(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@

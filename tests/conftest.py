@@ -1,0 +1,88 @@
+"""Decides about the Docker tests, and says at the end what was not run and why."""
+
+import signal
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.docker.environment import (
+    REQUIRE_VARIABLE,
+    DockerEnvironment,
+    EnvironmentMissingError,
+    community_reason,
+)
+
+DOCKER_TESTS = Path(__file__).parent / "docker"
+ENVIRONMENT = pytest.StashKey[DockerEnvironment]()
+NAMES_SHOWN = 12
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the (lazy) environment; its containers go when pytest ends, on Ctrl-C as well."""
+    config.stash[ENVIRONMENT] = environment = DockerEnvironment()
+    config.add_cleanup(environment.close)
+    # A terminated run cleans up like an interrupted one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return config.stash[ENVIRONMENT].describe_engine()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(DOCKER_TESTS):
+            item.add_marker(pytest.mark.docker)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_report_collectionfinish(
+    config: pytest.Config, items: Sequence[pytest.Item]
+) -> str | None:
+    """Prepare the environment where it will be used, to print what the tests will meet."""
+    if config.option.collectonly or not any(item.get_closest_marker("docker") for item in items):
+        return None
+    try:
+        return config.stash[ENVIRONMENT].describe_database()
+    except EnvironmentMissingError as error:
+        return f"docker: {error}"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("docker") is None:
+        return
+    environment = item.config.stash[ENVIRONMENT]
+    try:
+        prepared = environment.prepared()
+    except EnvironmentMissingError as error:
+        if environment.is_required:
+            pytest.fail(f"{REQUIRE_VARIABLE} is set, but {error}", pytrace=False)
+        pytest.skip(str(error))
+    reason = community_reason(prepared)
+    if item.get_closest_marker("community") is not None and reason is not None:
+        pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List what was left out, by reason."""
+    left_out: dict[str, list[str]] = defaultdict(list)
+    for report in terminalreporter.getreports("skipped"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        left_out[str(reason).removeprefix("Skipped: ")].append(report.nodeid)
+    if not left_out:
+        return
+    terminalreporter.section("not run")
+    for reason, tests in left_out.items():
+        terminalreporter.line(f"{len(tests)} not run: {reason}")
+        for test in tests[:NAMES_SHOWN]:
+            terminalreporter.line(f"    {test}")
+        if len(tests) > NAMES_SHOWN:
+            terminalreporter.line(f"    and {len(tests) - NAMES_SHOWN} more")
+
+
+@pytest.fixture(scope="session")
+def docker_environment(pytestconfig: pytest.Config) -> DockerEnvironment:
+    """The session's engine, image and shared database, not yet prepared."""
+    return pytestconfig.stash[ENVIRONMENT]
