@@ -126,6 +126,14 @@ class StepProgressed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutputArrived(Event):
+    """A step's program printed something worth reading; not logged, the tail is."""
+
+    step: StepName
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished(Event):
     """A step did what it should."""
 

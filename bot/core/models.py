@@ -138,6 +138,7 @@ class ServerIdentity:
     superuser: bool
     in_recovery: bool
     started_at: datetime
+    pooled: bool = False  # the backend is not the one the connection was greeted by
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,131 @@
+"""Choosing a backup by name, and reading it in full before anything changes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.core.dump import DumpReader, refuse_wrong_format
+from bot.core.errors import Refused
+from bot.core.manifest import Manifest
+from bot.core.models import Backup, BackupFile, Target
+from bot.core.ports import Clock, Cluster
+from bot.core.toc import Toc
+
+LATEST = "latest"
+SETTLED = 3.0
+"""Seconds a file must not have changed for, before it is taken as complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBackup:
+    """A backup that was read from its first to its last byte; ``skipped`` says what ``latest``
+    passed over, and why."""
+
+    backup: Backup
+    toc: Toc
+    manifest: Manifest
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Backups:
+    """The backup directory of one target."""
+
+    target: Target
+    cluster: Cluster
+    clock: Clock
+
+    def listing(self) -> tuple[BackupFile, ...]:
+        """Return its files, newest first, hidden ones left out."""
+        files = self.cluster.backups(self.target.backup_dir)
+        return tuple(f for f in files if not f.name.startswith("."))
+
+    def find(self, name: str) -> BackupFile:
+        """Return the file of exactly that name; a name is never made part of a path.
+
+        Raises:
+            Refused: no such file is listed.
+        """
+        files = {f.name: f for f in self.listing()}
+        if name in files:
+            return files[name]
+        near = difflib.get_close_matches(name, files, n=1)
+        hint = f" Did you mean {near[0]}?" if near else f" There are {len(files)}; see /backups."
+        raise Refused("unknown_backup", f"There is no backup “{name}” on {self.target.name}.{hint}")
+
+    def read(self, wanted: str, reader: DumpReader, note: Callable[[str], None]) -> ReadBackup:
+        """Read a backup in full.
+
+        Args:
+            wanted: a file's name, or ``latest`` for the newest complete one.
+            reader: reads dumps in the container.
+            note: told what is being done.
+
+        Raises:
+            Refused: it is not a whole dump in custom format, or is still being written.
+        """
+        if wanted != LATEST:
+            return self._read(self.find(wanted), reader, note)
+        skipped: list[str] = []
+        for file in self.listing():
+            try:
+                found = self._read(file, reader, note)
+            except Refused as refusal:
+                skipped.append(f"{file.name}: {refusal.sentence}")
+                continue
+            return ReadBackup(found.backup, found.toc, found.manifest, tuple(skipped))
+        raise Refused(
+            "no_backup",
+            f"There is no complete backup in {self.target.backup_dir}. " + " ".join(skipped[:3]),
+        )
+
+    def _read(
+        self, file: BackupFile, reader: DumpReader, note: Callable[[str], None]
+    ) -> ReadBackup:
+        head = b"" if file.directory else self.cluster.read_head(file.path, 5)
+        refuse_wrong_format(file, head)
+        self._refuse_writable(file, reader)
+        self._refuse_growing(file)
+        toc = reader.toc(file.path)
+        note(f"reading {file.name} in full")
+        reader.verify(file.path)
+        note(f"hashing {file.name}")
+        sha256 = reader.sha256(file.path)
+        manifest = reader.manifest(file.path)
+        self._refuse_changed(file)
+        backup = Backup(
+            file,
+            sha256,
+            toc.taken_at,
+            toc.postgres_version,
+            manifest.timescaledb_version,
+            toc.database,
+        )
+        return ReadBackup(backup, toc, manifest)
+
+    def _refuse_writable(self, file: BackupFile, reader: DumpReader) -> None:
+        permissions = reader.permissions(file.path)
+        if permissions.writable_by_others and not self.target.allow_writable_backups:
+            raise Refused(
+                "writable_backup",
+                f"{file.name} may be written by group or others (mode {permissions.mode:o}), and a "
+                "dump is code that runs as superuser; chmod go-w it and look at what it holds.",
+            )
+
+    def _refuse_growing(self, file: BackupFile) -> None:
+        """A file that changed just now gets a moment to show whether it still does."""
+        age = (self.clock.now() - file.modified).total_seconds()
+        if age < SETTLED:
+            self.clock.wait(SETTLED)
+        self._refuse_changed(file)
+
+    def _refuse_changed(self, file: BackupFile) -> None:
+        now = self.find(file.name)
+        if (now.size, now.modified) != (file.size, file.modified):
+            raise Refused(
+                "growing_dump",
+                f"{file.name} is still being written ({file.size} bytes, then {now.size}); "
+                "wait until it is complete.",
+            )

@@ -1,0 +1,136 @@
+"""Reading a dump where it lies: in the database's container, with the server's own pg_restore."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bot.core.errors import Refused
+from bot.core.manifest import CATALOG_SCHEMAS, Manifest, parse_manifest
+from bot.core.models import BackupFile
+from bot.core.ports import ContainerHost, ExecResult, OnLine, Stream
+from bot.core.toc import Toc, parse_toc
+
+MAGIC = b"PGDMP"
+"""What a custom-format dump begins with."""
+
+_SHA256 = re.compile(r"^\\?([0-9a-f]{64})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class FilePermissions:
+    """Who may write a file of the container."""
+
+    mode: int
+    owner: str
+    group: str
+
+    @property
+    def writable_by_others(self) -> bool:
+        """Whether anybody but the owner may write it."""
+        return bool(self.mode & 0o022)
+
+
+@dataclass(frozen=True, slots=True)
+class DumpReader:
+    """Reads dumps through one container.
+
+    Args:
+        host: the engine.
+        container_id: the database's container.
+        user: the user to run as in the container.
+    """
+
+    host: ContainerHost
+    container_id: str
+    user: str
+
+    def toc(self, path: str) -> Toc:
+        """Return the table of contents.
+
+        Raises:
+            Refused: pg_restore cannot read the file's head.
+        """
+        result = self._run("pg_restore", "--list", path)
+        if result.exit_code != 0:
+            raise Refused("unreadable_dump", f"pg_restore cannot read {path}: {_said(result)}")
+        return parse_toc(result.stdout)
+
+    def manifest(self, path: str) -> Manifest:
+        """Return what the dump's TimescaleDB catalog says."""
+        schemas = [f"--schema={schema}" for schema in CATALOG_SCHEMAS]
+        result = self._run("pg_restore", "--data-only", *schemas, "--file=-", path)
+        if result.exit_code != 0:
+            raise Refused("unreadable_dump", f"pg_restore cannot read {path}: {_said(result)}")
+        return parse_manifest(result.stdout)
+
+    def verify(self, path: str) -> None:
+        """Read the whole dump; ``--list`` alone accepts truncated and damaged files.
+
+        Raises:
+            Refused: the file is cut short or damaged.
+        """
+        tail: list[str] = []
+        result = self._run("pg_restore", "--file=/dev/null", path, on_line=_keep_last(tail))
+        if result.exit_code != 0:
+            raise Refused(
+                "damaged_dump",
+                f"{path} is cut short or damaged: {' '.join(tail) or 'pg_restore gave no reason'}. "
+                "Choose another backup.",
+            )
+
+    def sha256(self, path: str) -> str:
+        """Return the file's SHA-256 in hexadecimal."""
+        result = self._run("sha256sum", path)
+        match = _SHA256.match(result.stdout)
+        if result.exit_code != 0 or match is None:
+            raise Refused("unreadable_dump", f"sha256sum cannot read {path}: {_said(result)}")
+        return match[1]
+
+    def permissions(self, path: str) -> FilePermissions:
+        """Return mode, owner and group of a file or directory."""
+        result = self._run("stat", "-c", "%a %U %G", path)
+        parts = result.stdout.split()
+        if result.exit_code != 0 or len(parts) != 3:
+            raise Refused("unreadable_backup_dir", f"stat cannot read {path}: {_said(result)}")
+        return FilePermissions(int(parts[0], 8), parts[1], parts[2])
+
+    def remove(self, path: str) -> None:
+        """Remove a file of ours; a missing one is fine."""
+        self._run("rm", "-f", "--", path)
+
+    def _run(self, *argv: str, on_line: OnLine | None = None) -> ExecResult:
+        return self.host.execute(
+            self.container_id, argv, user=self.user, env={"TZ": "UTC"}, on_line=on_line
+        )
+
+
+def _keep_last(tail: list[str], lines: int = 3) -> OnLine:
+    def on_line(_: Stream, line: str) -> None:
+        tail[:] = [*tail, line][-lines:]
+
+    return on_line
+
+
+def _said(result: ExecResult) -> str:
+    lines = (result.stderr or result.stdout).strip().splitlines()
+    return lines[-1] if lines else f"exit code {result.exit_code}, no message"
+
+
+def refuse_wrong_format(file: BackupFile, head: bytes) -> None:
+    """Refuse what is not a custom-format dump, by its first bytes.
+
+    Raises:
+        Refused: a directory, a plain SQL file, a tar file or something else.
+    """
+    if file.directory:
+        raise Refused(
+            "wrong_format",
+            f"{file.name} is a directory; a dump in custom format (pg_dump -Fc) is one file.",
+        )
+    if not head.startswith(MAGIC):
+        raise Refused(
+            "wrong_format",
+            f"{file.name} is not a dump in custom format; make it with pg_dump -Fc. "
+            "Plain SQL and tar files cannot be restored here.",
+        )

@@ -1,0 +1,312 @@
+"""The gate: a run waits here until the quorum stands, somebody objects, or time is up.
+
+Events are only hints that wake it. What counts is read back from Slack each time: all marks, the
+message itself, and every voter as the workspace knows them at that moment.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from bot.core import events as ev
+from bot.core.approvals import (
+    ApprovalRules,
+    GateNotice,
+    Mark,
+    Ruling,
+    Tally,
+    judge,
+    meaning,
+    tally,
+)
+from bot.core.audit import Deadline
+from bot.core.errors import ChatUnavailable, GateNotPassed, Refused
+from bot.core.journal import Journal
+from bot.core.models import Member, Person
+from bot.core.plan import Plan
+from bot.core.ports import Ballot, BallotRef, Clock, Deadlines, Directory, Timers
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGate:
+    """A gate whose message stands in the channel, also one from before a restart of the bot."""
+
+    notice: GateNotice
+    ref: BallotRef
+
+
+class Gate(Protocol):
+    """Lets a run pass, or not."""
+
+    def approve(self, plan: Plan, requester: Person) -> tuple[Person, ...]:
+        """Wait until the plan is approved and return by whom.
+
+        Raises:
+            GateNotPassed: vetoed, expired, voided or cancelled.
+        """
+        ...
+
+
+@dataclass
+class SlackGate:
+    """A gate whose votes are reactions.
+
+    Args:
+        ballot: gate messages.
+        directory: the workspace's people.
+        journal: the run's log.
+        clock: time.
+        timers: wake the gate at its reminder and its end.
+        deadlines: those times, surviving a restart.
+        rules: quorum and times.
+        eligible: who was an approver when the run was requested.
+        cancelled: whether somebody asked to stop.
+        resumed: the gate this run stood at when the bot stopped, None for none.
+        poll: seconds between looks without a hint.
+    """
+
+    ballot: Ballot
+    directory: Directory
+    journal: Journal
+    clock: Clock
+    timers: Timers
+    deadlines: Deadlines
+    rules: ApprovalRules
+    eligible: frozenset[str]
+    cancelled: Callable[[], bool]
+    resumed: OpenGate | None = None
+    poll: float = 15.0
+    _hint: threading.Event = field(default_factory=threading.Event, init=False)
+    _seen: dict[tuple[str, Mark], Person] = field(default_factory=dict, init=False)
+    _standing: OpenGate | None = field(default=None, init=False)
+
+    def hint(self, channel: str, ts: str) -> None:
+        """Wake the gate if the mark was made on its message; others are none of its business."""
+        standing = self._standing
+        if standing and (standing.ref.channel, standing.ref.ts) == (channel, ts):
+            self._hint.set()
+
+    def wake(self) -> None:
+        """Let the gate look again, such as after a cancel."""
+        self._hint.set()
+
+    def approve(self, plan: Plan, requester: Person) -> tuple[Person, ...]:
+        """Wait until the plan is approved and return by whom.
+
+        Raises:
+            GateNotPassed: vetoed, expired, voided or cancelled.
+        """
+        self._seen.clear()
+        gate = self._reopen(plan) or self._open(plan, requester)
+        self._standing = gate
+        try:
+            approvers = self._wait(gate)
+        except GateNotPassed as end:
+            self._close(gate, end.reason, end.sentence)
+            raise
+        finally:
+            self._standing = None
+            self._forget(gate)
+        names = ", ".join(p.name for p in approvers)
+        self._close(gate, "approved", f"approved by {names}", approvers)
+        return approvers
+
+    def _reopen(self, plan: Plan) -> OpenGate | None:
+        gate, self.resumed = self.resumed, None
+        if gate is None:
+            return None
+        if gate.notice.digest == plan.digest():
+            self._arm(gate)
+            return gate
+        self._close(gate, "voided", "the plan changed while the bot was away; vote on the new one")
+        return None
+
+    def _open(self, plan: Plan, requester: Person) -> OpenGate:
+        while True:
+            now = self.clock.now()
+            expires = now + self.rules.timeout
+            digest = plan.digest()
+            notice = GateNotice(plan, digest, requester, self.rules, self.eligible, now, expires)
+            try:
+                ref = self.ballot.open(notice)
+            except ChatUnavailable as error:
+                self._delayed(plan.run_id, error)
+                continue
+            gate = OpenGate(notice, ref)
+            self.journal.record(
+                ev.GateOpened(
+                    run_id=plan.run_id, at=now, notice=notice, channel=ref.channel, ts=ref.ts
+                )
+            )
+            self._arm(gate)
+            return gate
+
+    def _arm(self, gate: OpenGate) -> None:
+        notice, run_id = gate.notice, gate.notice.plan.run_id
+        self.deadlines.put(Deadline(f"gate:{run_id}", run_id, notice.expires_at))
+        self.timers.at(notice.expires_at, f"gate:{run_id}", self.wake)
+        half = notice.opened_at + (notice.expires_at - notice.opened_at) / 2
+        if half > self.clock.now():
+            self.timers.at(half, f"reminder:{run_id}", lambda: self._remind(gate))
+
+    def _forget(self, gate: OpenGate) -> None:
+        run_id = gate.notice.plan.run_id
+        for key in (f"gate:{run_id}", f"reminder:{run_id}"):
+            self.timers.cancel(key)
+        self.deadlines.remove(f"gate:{run_id}")
+
+    def _remind(self, gate: OpenGate) -> None:
+        minutes = (gate.notice.expires_at - self.clock.now()) / timedelta(minutes=1)
+        mentions = " ".join(_mention(a) for a in gate.notice.rules.approvers)
+        self._answer(gate, f"{mentions} still waiting; this expires in {minutes:.0f} min.")
+
+    def _wait(self, gate: OpenGate) -> tuple[Person, ...]:
+        while True:
+            self._hint.clear()
+            self._stop_if_over(gate)
+            standing = self._count(gate)
+            if standing is not None and standing.reached:
+                confirmed = self._grace(gate, standing)
+                if confirmed is not None:
+                    return confirmed.approvers
+                continue
+            self._hint.wait(self.poll)
+
+    def _stop_if_over(self, gate: OpenGate) -> None:
+        if self.cancelled():
+            raise GateNotPassed("cancelled", "the run was cancelled")
+        if self.clock.now() >= gate.notice.expires_at:
+            raise GateNotPassed("expired", "nobody decided in time; nothing was changed")
+
+    def _grace(self, gate: OpenGate, standing: Tally) -> Tally | None:
+        """Give everybody a last chance to object; None where the quorum is gone again."""
+        run_id, grace = gate.notice.plan.run_id, self.rules.grace
+        starts_at = self.clock.now() + grace
+        self.journal.record(
+            ev.QuorumReached(
+                run_id=run_id,
+                at=self.clock.now(),
+                approvers=standing.approvers,
+                starts_at=starts_at,
+                digest=gate.notice.digest,
+            )
+        )
+        self._answer(gate, f"Approved. Starting in {grace.total_seconds():.0f} s, :x: stops it.")
+        while (left := (starts_at - self.clock.now()).total_seconds()) > 0:
+            self._hint.wait(min(left, self.poll))
+            self._hint.clear()
+            self._stop_if_cancelled_or_vetoed(gate)
+        last = self._count(gate)
+        return last if last is not None and last.reached else None
+
+    def _stop_if_cancelled_or_vetoed(self, gate: OpenGate) -> None:
+        if self.cancelled():
+            raise GateNotPassed("cancelled", "the run was cancelled")
+        self._count(gate)
+
+    def _count(self, gate: OpenGate) -> Tally | None:
+        """Read everything back and count; None while Slack can't be asked.
+
+        Raises:
+            GateNotPassed: an approver objected, or the message is not what was posted.
+        """
+        notice = gate.notice
+        try:
+            reading = self.ballot.read(gate.ref, notice)
+            if not reading.untampered:
+                raise GateNotPassed("voided", "the approval message was changed or deleted")
+            approvers = self.directory.resolve(notice.rules.approvers, fresh=True)
+            team = self.directory.home_team()
+            rulings = [
+                judge(self._member(r.user_id), mark, notice, approvers, team)
+                for r in reading.reactions
+                if (mark := meaning(r.name)) is not None
+            ]
+        except ChatUnavailable as error:
+            self._delayed(notice.plan.run_id, error)
+            return None
+        self._note_votes(gate, rulings)
+        standing = tally(rulings, notice.rules.quorum)
+        if standing.veto is not None:
+            raise GateNotPassed("vetoed", f"stopped by {standing.veto.name}")
+        return standing
+
+    def _member(self, user_id: str) -> Member:
+        try:
+            return self.directory.member(user_id)
+        except Refused:
+            return Member(Person(user_id, user_id), team_id="", stranger=True)
+
+    def _note_votes(self, gate: OpenGate, rulings: list[Ruling]) -> None:
+        """Log and answer what is new since the last look, and log what is gone."""
+        run_id, digest, now = gate.notice.plan.run_id, gate.notice.digest, self.clock.now()
+        present = {(r.member.person.id, r.mark) for r in rulings}
+        for key in [k for k in self._seen if k not in present]:
+            person = self._seen.pop(key)
+            self.journal.record(
+                ev.VoteWithdrawn(run_id=run_id, at=now, person=person, mark=key[1], digest=digest)
+            )
+        fresh = [r for r in rulings if (r.member.person.id, r.mark) not in self._seen]
+        standing = tally(rulings, gate.notice.rules.quorum)
+        for ruling in fresh:
+            person = ruling.member.person
+            self._seen[(person.id, ruling.mark)] = person
+            self.journal.record(
+                ev.VoteTaken(
+                    run_id=run_id,
+                    at=now,
+                    person=person,
+                    mark=ruling.mark,
+                    refusal=ruling.refusal,
+                    digest=digest,
+                )
+            )
+            self._answer(gate, _reply(ruling, standing))
+
+    def _close(
+        self, gate: OpenGate, outcome: str, sentence: str, approvers: tuple[Person, ...] = ()
+    ) -> None:
+        self.journal.record(
+            ev.GateClosed(
+                run_id=gate.notice.plan.run_id,
+                at=self.clock.now(),
+                outcome=outcome,
+                sentence=sentence,
+                digest=gate.notice.digest,
+                approvers=approvers,
+            )
+        )
+        try:
+            self.ballot.close(gate.ref, gate.notice, f"{outcome}: {sentence}")
+        except ChatUnavailable as error:
+            self._delayed(gate.notice.plan.run_id, error, wait=False)
+
+    def _answer(self, gate: OpenGate, text: str) -> None:
+        try:
+            self.ballot.answer(gate.ref, text)
+        except ChatUnavailable as error:
+            self._delayed(gate.notice.plan.run_id, error, wait=False)
+
+    def _delayed(self, run_id: str, error: ChatUnavailable, *, wait: bool = True) -> None:
+        self.journal.show(ev.GateDelayed(run_id=run_id, at=self.clock.now(), reason=str(error)))
+        if wait and self.cancelled():
+            raise GateNotPassed("cancelled", "the run was cancelled") from error
+        if wait:
+            self._hint.wait(self.poll)
+
+
+def _mention(approver: str) -> str:
+    return f"<!subteam^{approver}>" if approver.startswith("S") else f"<@{approver}>"
+
+
+def _reply(ruling: Ruling, standing: Tally) -> str:
+    who = f"<@{ruling.member.person.id}>"
+    if ruling.refusal:
+        return f"{who} this does not count: {ruling.refusal}."
+    if ruling.mark is Mark.VETO:
+        return f"{who} stopped it."
+    return f"{who} approved: {len(standing.approvers)} of {standing.quorum}."

@@ -1,0 +1,124 @@
+"""What a dump says of itself, read from TimescaleDB's catalog inside it.
+
+``pg_restore -a -n _timescaledb_catalog -n _timescaledb_config -f -`` prints the catalog as COPY
+blocks; versions, chunks, continuous aggregates and jobs follow from them without a server.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+CATALOG_SCHEMAS = ("_timescaledb_catalog", "_timescaledb_config")
+USER_JOBS = 1000
+"""Job ids below this are TimescaleDB's own and not part of a dump."""
+
+_COPY = re.compile(r"^COPY (?P<table>\S+) \((?P<columns>[^)]*)\) FROM stdin;$")
+_ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
+
+Row = Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class DumpedJob:
+    """A job as the dump has it; its owner is data, so ``--no-owner`` does not remap it."""
+
+    id: int
+    procedure: str
+    owner: str
+    scheduled: bool
+    relation: str  # schema.name it works on, the view's for a continuous aggregate
+    drop_after: str  # of a retention policy, empty for others
+
+    @property
+    def description(self) -> str:
+        """One line for people."""
+        after = f", drops data older than {self.drop_after}" if self.drop_after else ""
+        return f"job {self.id} {self.procedure} on {self.relation or 'nothing'}{after}"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The dump's own list of what a restore must bring back."""
+
+    timescaledb_version: str
+    hypertables: frozenset[str]
+    chunks: frozenset[str]
+    continuous_aggregates: frozenset[str]
+    jobs: tuple[DumpedJob, ...]
+    empty_aggregates: frozenset[str] = frozenset()  # those without a materialized chunk
+
+    def retention(self) -> tuple[DumpedJob, ...]:
+        """Return the jobs that would drop what was just restored."""
+        return tuple(j for j in self.jobs if j.procedure == "policy_retention" and j.scheduled)
+
+
+def parse_manifest(sql: str) -> Manifest:
+    """Read the catalog's COPY blocks."""
+    tables = {name.rpartition(".")[2]: rows for name, rows in _copy_blocks(sql)}
+    metadata = {row["key"]: row["value"] for row in tables.get("metadata", [])}
+    aggregates = {
+        row["mat_hypertable_id"]: f"{row['user_view_schema']}.{row['user_view_name']}"
+        for row in tables.get("continuous_agg", [])
+    }
+    raw = {
+        row["id"]: f"{row['schema_name']}.{row['table_name']}"
+        for row in tables.get("hypertable", [])
+    }
+    filled = {row["hypertable_id"] for row in tables.get("chunk", [])}
+    compressed = {row.get("compressed_hypertable_id") for row in tables.get("hypertable", [])}
+    return Manifest(
+        metadata.get("timescaledb_version") or "",
+        frozenset(n for i, n in raw.items() if i not in aggregates and i not in compressed),
+        frozenset(_chunks(tables.get("chunk", []))),
+        frozenset(aggregates.values()),
+        tuple(_jobs(tables.get("bgw_job", []), {**raw, **aggregates})),
+        frozenset(name for i, name in aggregates.items() if i not in filled),
+    )
+
+
+def _chunks(rows: list[Row]) -> Iterator[str]:
+    for row in rows:
+        if row.get("dropped", "f") != "t":
+            yield f"{row['schema_name']}.{row['table_name']}"
+
+
+def _jobs(rows: list[Row], relations: Mapping[str | None, str]) -> Iterator[DumpedJob]:
+    for row in rows:
+        config = json.loads(row.get("config") or "{}")
+        number = int(row["id"] or 0)
+        if number < USER_JOBS:
+            continue
+        yield DumpedJob(
+            number,
+            row["proc_name"] or "",
+            row["owner"] or "",
+            row["scheduled"] == "t",
+            relations.get(row["hypertable_id"], ""),
+            str(config.get("drop_after", "")),
+        )
+
+
+def _copy_blocks(sql: str) -> Iterator[tuple[str, list[Row]]]:
+    lines = iter(sql.splitlines())
+    for line in lines:
+        match = _COPY.match(line)
+        if match is None:
+            continue
+        columns = [c.strip().strip('"') for c in match["columns"].split(",")]
+        yield match["table"], list(_rows(lines, columns))
+
+
+def _rows(lines: Iterator[str], columns: list[str]) -> Iterator[Row]:
+    for line in lines:
+        if line == "\\.":
+            return
+        yield dict(zip(columns, map(_unescape, line.split("\t")), strict=False))
+
+
+def _unescape(value: str) -> str | None:
+    if value == "\\N":
+        return None
+    return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[1]), value)

@@ -1,0 +1,58 @@
+"""pg_restore's error lines: harmless ones are in one table with the reason, all others are fatal.
+
+pg_restore ends with exit code 1 for cosmetic and for fatal errors alike, so its lines decide.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+_ERROR = re.compile(r"^pg_restore: (?:error|fatal): (?P<message>.*)$")
+
+HARMLESS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(r'schema "public" already exists'),
+        "every new database has it; dumps of PostgreSQL 14 and older create it again",
+    ),
+    (
+        re.compile(r'unrecognized configuration parameter "transaction_timeout"'),
+        "a setting of pg_dump 17's own session; older servers have no such time-out to turn off",
+    ),
+    (
+        re.compile(r'extension "plpgsql" already exists'),
+        "every new database has it",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreErrors:
+    """What pg_restore complained of."""
+
+    harmless: tuple[str, ...] = ()
+    fatal: tuple[str, ...] = ()
+
+
+@dataclass
+class ErrorCollector:
+    """Takes pg_restore's lines one by one and keeps those that matter."""
+
+    _harmless: list[str] = field(default_factory=list)
+    _fatal: list[str] = field(default_factory=list)
+
+    def take(self, line: str) -> None:
+        """Look at one line of standard error."""
+        match = _ERROR.match(line)
+        if match is None:
+            return
+        message = match["message"]
+        known = any(pattern.search(message) for pattern, _ in HARMLESS)
+        (self._harmless if known else self._fatal).append(message)
+
+    def verdict(self, exit_code: int) -> RestoreErrors:
+        """Return what was found; an exit code without any error line is fatal as well."""
+        fatal = list(self._fatal)
+        if exit_code != 0 and not fatal and not self._harmless:
+            fatal.append(f"pg_restore ended with exit code {exit_code} and no message")
+        return RestoreErrors(tuple(self._harmless), tuple(fatal))

@@ -1,0 +1,61 @@
+"""Steps 1 and 12: stop the applications that run now, and start exactly those again."""
+
+from __future__ import annotations
+
+from bot.core.errors import EngineRefused, StepFailed, Unavailable
+from bot.core.models import Container
+from bot.core.plan import StepName
+from bot.core.steps.stage import Intent, Outcome, Stage, Work
+
+
+def _names(containers: tuple[Container, ...]) -> str:
+    return ", ".join(c.name for c in containers) or "none is running"
+
+
+def _stop_intent(work: Work) -> Intent:
+    applications = work.plan.applications
+    return Intent(f"stop {_names(applications)}", {"applications": [c.name for c in applications]})
+
+
+def _stop(work: Work) -> Outcome:
+    applications = work.plan.applications
+    for done, container in enumerate(applications):
+        work.progress(done / len(applications), container.name)
+        timeout = container.stop_timeout or work.plan.target.stop_timeout
+        work.host.stop(container.id, timeout)
+    return Outcome(f"stopped {_names(applications)}", {"stopped": [c.name for c in applications]})
+
+
+def _start_intent(work: Work) -> Intent:
+    return Intent(f"start {_names(work.plan.applications)}")
+
+
+def _start(work: Work) -> Outcome:
+    problems = _start_each(work)
+    if problems:
+        raise StepFailed("not every application could be started: " + "; ".join(problems))
+    return Outcome(f"started {_names(work.plan.applications)}")
+
+
+def _start_each(work: Work) -> list[str]:
+    """Start all of them, one failure not keeping the others down."""
+    problems = []
+    for container in work.plan.applications:
+        try:
+            work.host.start(container.id)
+        except (EngineRefused, Unavailable) as error:
+            problems.append(f"{container.name}: {error}")
+    return problems
+
+
+def _start_again(work: Work) -> str:
+    if StepName.START_APPLICATIONS in work.facts:
+        return ""
+    problems = _start_each(work)
+    if problems:
+        raise StepFailed("applications are DOWN, start them by hand: " + "; ".join(problems))
+    return f"started {_names(work.plan.applications)}" if work.plan.applications else ""
+
+
+STOP = Stage(StepName.STOP_APPLICATIONS, _stop_intent, _stop, undo=_start_again)
+START = Stage(StepName.START_APPLICATIONS, _start_intent, _start, safe=True)

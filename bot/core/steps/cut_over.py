@@ -1,0 +1,99 @@
+"""Step 2: end the old database's sessions and put the restored one in its place."""
+
+from __future__ import annotations
+
+from bot.core.errors import DatabaseRefused, StepFailed
+from bot.core.plan import StepName
+from bot.core.steps.database import PG_CRON
+from bot.core.steps.pg_restore import bound_to_cron, run_pg_restore
+from bot.core.steps.stage import Intent, Outcome, Stage, Work
+
+_TRIES = 20
+_PAUSE = 0.25  # seconds between tries; a terminated worker needs a moment to be gone
+_IN_USE = "55006"  # object_in_use: "database … is being accessed by other users"
+
+
+def _intent(work: Work) -> Intent:
+    plan = work.plan
+    live = plan.target.database
+    if plan.live is None:
+        return Intent(f"rename {plan.side} to {live}")
+    return Intent(
+        f"end all sessions of {live}, rename it to {plan.set_aside} and {plan.side} to {live}",
+        {"oid": plan.live.oid, "side_oid": work.side_oid(), "set_aside": plan.set_aside},
+    )
+
+
+def _cut_over(work: Work) -> Outcome:
+    plan = work.plan
+    live = plan.target.database
+    renames = [(plan.side, live)]
+    if plan.live is not None:
+        work.cluster.carry_settings(live, plan.side)
+        work.cluster.allow_connections(live, False)
+        renames.insert(0, (live, plan.set_aside))
+    ended = _rename(work, renames)
+    work.live.restart_workers()
+    cron = _restore_cron(work)
+    kept = f"; the old database is kept as {plan.set_aside}" if plan.live else ""
+    return Outcome(
+        f"{live} is now the restored database, {ended} sessions ended{kept}{cron}",
+        {"ended": ended, "set_aside": plan.set_aside if plan.live else ""},
+    )
+
+
+def _rename(work: Work, renames: list[tuple[str, str]]) -> int:
+    """Terminate and rename until nobody is in the way; both renames are one transaction."""
+    ended = 0
+    for attempt in range(_TRIES):
+        ended += sum(work.cluster.terminate(old) for old, _ in renames)
+        try:
+            work.cluster.rename(*renames)
+        except DatabaseRefused as error:
+            if error.sqlstate != _IN_USE or attempt == _TRIES - 1:
+                raise
+            work.clock.wait(_PAUSE)
+        else:
+            break
+    return ended
+
+
+def _restore_cron(work: Work) -> str:
+    """Create pg_cron and restore its rows, which was impossible under the side name."""
+    wanted = (*work.plan.target.extensions, *work.toc.extensions())
+    if PG_CRON not in wanted:
+        return ""
+    home = work.cluster.setting("cron.database_name")
+    if home != work.plan.target.database:
+        return f"; pg_cron left out, cron.database_name is {home or 'not set'}"
+    work.live.create_extension(PG_CRON)
+    if not any(e.schema == "cron" for e in work.toc.entries):
+        return "; pg_cron created"
+    errors, tail = run_pg_restore(
+        work,
+        work.plan.target.database,
+        lambda e: bound_to_cron(e) and not e.extension,
+        "--data-only",
+    )
+    if errors.fatal:
+        raise StepFailed(
+            f"the database is cut over, but pg_cron's jobs are not restored: {errors.fatal[0]}",
+            tail,
+        )
+    return "; pg_cron and its jobs restored"
+
+
+def _undo(work: Work) -> str:
+    """Let clients into the old database again, unless the renames were committed."""
+    plan = work.plan
+    if plan.live is None:
+        return ""
+    found = work.cluster.database_by_oid(plan.live.oid)
+    if found is None or found.name != plan.target.database or found.allows_connections:
+        return ""
+    work.cluster.allow_connections(found.name, True)
+    work.live.restart_workers()
+    return f"{found.name} accepts connections again"
+
+
+CUT_OVER = Stage(StepName.CUT_OVER, _intent, _cut_over, undo=_undo)

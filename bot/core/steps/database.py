@@ -1,0 +1,79 @@
+"""Steps 3 to 5: a side database with its extensions, ready to be restored into."""
+
+from __future__ import annotations
+
+from bot.core.errors import StepFailed
+from bot.core.plan import Plan, StepName
+from bot.core.steps.stage import Intent, Outcome, Stage, Work
+
+TIMESCALEDB = "timescaledb"
+PG_CRON = "pg_cron"
+"""Can be created only in the database that cron.database_name names, so it waits for the cut-over.
+
+Source: pg_cron's CREATE EXTENSION script, "can only create extension in database …".
+"""
+
+
+def comment(plan: Plan) -> str:
+    """Return the side database's comment, by which a later run knows whose it is."""
+    return f"tsbot restore run {plan.run_id} of {plan.target.database}"
+
+
+def wanted_extensions(work: Work) -> tuple[str, ...]:
+    """Return what is created beforehand: the settings' extensions and the dump's, less pg_cron."""
+    names = dict.fromkeys((*work.plan.target.extensions, *work.toc.extensions()))
+    first = (TIMESCALEDB,) if TIMESCALEDB in names else ()
+    return (*first, *(n for n in names if n not in {TIMESCALEDB, PG_CRON}))
+
+
+def _create_intent(work: Work) -> Intent:
+    return Intent(f"create database {work.plan.side} from template0")
+
+
+def _create(work: Work) -> Outcome:
+    facts = work.cluster.create_database(work.plan.side, work.plan.live, comment(work.plan))
+    return Outcome(f"created {facts.name}", {"oid": facts.oid, "name": facts.name})
+
+
+def _drop_side(work: Work) -> str:
+    """Drop the side database, unless the cut-over has made it the live one."""
+    side = work.cluster.find_database(work.plan.side)
+    if side is None:
+        return ""
+    if side.comment != comment(work.plan) and side.oid != work.side_oid():
+        raise StepFailed(f"{work.plan.side} was not created by this run; it is left alone")
+    work.cluster.drop_database(side.name)
+    return f"dropped {side.name}"
+
+
+def _extensions_intent(work: Work) -> Intent:
+    return Intent(f"create {', '.join(wanted_extensions(work))}")
+
+
+def _extensions(work: Work) -> Outcome:
+    names = wanted_extensions(work)
+    for done, name in enumerate(names):
+        work.progress(done / len(names), name)
+        version = work.manifest.timescaledb_version if name == TIMESCALEDB else ""
+        work.side.create_extension(name, version or None)
+    installed = work.side.extensions()
+    return Outcome(
+        ", ".join(f"{n} {installed.get(n, '?')}" for n in names),
+        {"extensions": {n: installed.get(n, "") for n in names}},
+    )
+
+
+def _pre_restore_intent(_: Work) -> Intent:
+    return Intent("call timescaledb_pre_restore(): restoring on, background workers off")
+
+
+def _pre_restore(work: Work) -> Outcome:
+    work.side.pre_restore()
+    if work.side.restoring() != "on":
+        raise StepFailed("timescaledb_pre_restore() did not turn timescaledb.restoring on")
+    return Outcome("timescaledb.restoring is on")
+
+
+CREATE = Stage(StepName.CREATE_DATABASE, _create_intent, _create, undo=_drop_side)
+EXTENSIONS = Stage(StepName.EXTENSIONS, _extensions_intent, _extensions)
+PRE_RESTORE = Stage(StepName.PRE_RESTORE, _pre_restore_intent, _pre_restore)
