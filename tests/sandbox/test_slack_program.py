@@ -1,0 +1,54 @@
+"""python -m bot.sandbox.slack, as a separate process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from slack_sdk import WebClient
+
+from bot.sandbox.slack import Workspace
+from bot.sandbox.slack.__main__ import main
+
+
+def test_the_program_prints_its_address_serves_the_seed_and_ends_on_sigterm(
+    tmp_path: Path,
+) -> None:
+    seed = tmp_path / "seed.json"
+    people = {"users": [{"name": "kim"}], "channels": [{"name": "database"}]}
+    seed.write_text(json.dumps(people))
+    command = [sys.executable, "-m", "bot.sandbox.slack", "--state", str(seed)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert "not Slack" in line
+        client = WebClient(token="xoxb-sandbox", base_url=line.split()[0])
+        assert client.users_info(user="U0KIM")["user"]["name"] == "kim"
+        assert client.chat_postMessage(channel="#database", text="hello")["ok"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=5) == 0
+
+
+@pytest.mark.parametrize(
+    "content", ["not json", '{"users": [{"nick": "x"}]}', '{"usergroups": [{"handle": "a"}]}']
+)
+def test_a_wrong_seed_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    seed = tmp_path / "seed.json"
+    seed.write_text(content)
+    with pytest.raises(SystemExit):
+        main(["--state", str(seed)])
+    assert f"--state {seed}" in capsys.readouterr().err
+
+
+def test_waiting_in_vain_ends_with_what_was_awaited_and_the_last_calls(
+    workspace: Workspace, client: WebClient
+) -> None:
+    client.auth_test()
+    with pytest.raises(TimeoutError, match=r"a miracle within 0.01 s.*auth\.test"):
+        workspace.wait_for(lambda: False, timeout=0.01, what="a miracle")
