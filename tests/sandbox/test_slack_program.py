@@ -6,12 +6,13 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from slack_sdk import WebClient
 
-from bot.sandbox.slack import Workspace
+from bot.sandbox.slack import Person, Workspace
 from bot.sandbox.slack.__main__ import main
 
 
@@ -52,3 +53,16 @@ def test_waiting_in_vain_ends_with_what_was_awaited_and_the_last_calls(
     client.auth_test()
     with pytest.raises(TimeoutError, match=r"a miracle within 0.01 s.*auth\.test"):
         workspace.wait_for(lambda: False, timeout=0.01, what="a miracle")
+
+
+def test_what_is_awaited_may_be_asked_of_the_server_itself(
+    workspace: Workspace, client: WebClient, ops: str
+) -> None:
+    ts = client.chat_postMessage(channel=ops, text="vote")["ts"]
+    voter = threading.Timer(0.05, lambda: Person(workspace, "ben").react("x", ops, ts))
+    voter.start()
+    found = workspace.wait_for(
+        lambda: client.reactions_get(channel=ops, timestamp=ts)["message"].get("reactions")
+    )
+    assert found[0]["users"] == [workspace.user("ben").id]
+    voter.join()

@@ -40,7 +40,7 @@ BOT_SCOPES = frozenset(
 )
 EVENTS = frozenset({"reaction_added", "reaction_removed", "app_mention", "app_home_opened"})
 TRIGGER_SECONDS = 3.0
-POLL_SECONDS = 0.05  # what is waited for may lie outside the workspace, where nobody notifies
+POLL_SECONDS = 0.02  # what is waited for may lie outside the workspace, where nobody notifies
 
 
 class Workspace:
@@ -213,13 +213,18 @@ class Workspace:
         self.changed.notify_all()
 
     def wait_for(self, condition: Callable[[], T], timeout: float = 5.0, what: str = "") -> T:
-        """Wait until `condition()` is truthy and return its value; TimeoutError after seconds."""
+        """Wait until `condition()` is truthy and return its value; TimeoutError after seconds.
+
+        The lock is not held meanwhile, so that a condition may call the server itself.
+        """
         deadline = time.monotonic() + timeout
-        with self.changed:
-            while time.monotonic() < deadline:
-                if found := condition():
-                    return found
-                self.changed.wait(POLL_SECONDS)
+        while time.monotonic() < deadline:
+            seen = self.revision
+            if found := condition():
+                return found
+            with self.changed:
+                if self.revision == seen:
+                    self.changed.wait(POLL_SECONDS)
         recent = [f"{call.method}{'' if call.error is None else '!'}" for call in self.log[-8:]]
         raise TimeoutError(f"{what or 'nothing'} within {timeout} s; last calls: {recent}")
 
