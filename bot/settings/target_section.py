@@ -1,0 +1,169 @@
+"""[targets.NAME]: one database that can be restored, and the server and engine it lives on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainValidator,
+    SecretStr,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+)
+
+from bot.core.models import ContainerRef, Ownership, Strategy
+from bot.settings import dsn, values
+from bot.settings.sections import Section, SomeTime, Time, Where
+
+EXTENSIONS = (
+    *("timescaledb", "pg_cron", "plpython3u", "vector", "pg_trgm"),
+    *("btree_gin", "pg_stat_statements", "pgcrypto", "plpgsql"),
+)
+
+File = Annotated[str, AfterValidator(values.readable_file)]
+Ref = Annotated[ContainerRef, PlainValidator(values.container_ref)]
+Account = Annotated[str, AfterValidator(values.account_name)]
+
+
+class TlsSection(Section):
+    """tls = { … } of a target."""
+
+    ca: File = Field(description="PEM file of the authority that signed the engine's certificate")
+    cert: File = Field(description="PEM file of tsbot's own certificate")
+    key: File = Field(description="PEM file of its key")
+
+
+class TargetSection(Section):
+    """[targets.NAME], with DSN and password of the environment."""
+
+    dsn: SecretStr = Field(
+        description=f"URI of the maintenance database without its password, such as {dsn.EXAMPLE}; "
+        "TSBOT_TARGET_<NAME>_DSN goes before this key"
+    )
+    password: SecretStr | None = None
+    database: Annotated[str, AfterValidator(values.database_name)] = Field(
+        description="the database to restore; need not exist yet"
+    )
+    container: Ref = Field(
+        description='the database\'s container: "name" or { service = "…", project = "…" }'
+    )
+    applications: tuple[Ref, ...] = Field(
+        default=(), description="containers stopped for the restore, named as in container"
+    )
+    docker: Annotated[str, AfterValidator(values.docker_url)] = Field(
+        default="unix:///var/run/docker.sock",
+        description="the engine: unix:///path, tcp://host:port or ssh://user@host",
+    )
+    docker_plain: StrictBool = Field(
+        default=False, description="allow tcp without TLS, for a socket proxy on a private network"
+    )
+    tls: TlsSection | None = Field(
+        default=None,
+        validate_default=True,
+        description="{ ca, cert, key }: PEM files for a tcp engine",
+    )
+    backup_dir: Where = Field(
+        default="/backup", description="where the dumps are, as the database's container sees it"
+    )
+    extensions: tuple[Annotated[str, AfterValidator(values.extension_name)], ...] = Field(
+        default=EXTENSIONS, description="created before the restore, in this order"
+    )
+    strategy: Strategy = Field(
+        default=Strategy.IN_PLACE,
+        description="in-place: applications are down for the whole restore",
+    )
+    ownership: Ownership = Field(
+        default=Ownership.DUMP,
+        description="dump: owners as in the dump; guide: everything belongs to the superuser",
+    )
+    superuser: Account = Field(default="postgres", description="the role that restores")
+    exec_user: Account = Field(
+        default="postgres", description="the container's user as whom pg_restore runs"
+    )
+    stop_timeout: Time = Field(
+        default=timedelta(seconds=10),
+        description="to stop an application whose container sets no time",
+    )
+    restart_timeout: SomeTime = Field(
+        default=timedelta(minutes=2),
+        description="for PostgreSQL to stop cleanly, and to answer again",
+    )
+    worker_timeout: SomeTime = Field(
+        default=timedelta(seconds=30), description="for TimescaleDB's scheduler to appear"
+    )
+    allow_writable_backups: StrictBool = Field(
+        default=False,
+        description="accept backups that group or others can write; they can then become superuser",
+    )
+
+    @field_validator("dsn")
+    @classmethod
+    def _is_uri(cls, value: SecretStr) -> SecretStr:
+        dsn.parse(value.get_secret_value())
+        return value
+
+    @field_validator("password")
+    @classmethod
+    def _given_once(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        given = info.data.get("dsn")
+        if value and given and dsn.parse(given.get_secret_value()).with_password:
+            raise ValueError("is given twice: the DSN has one too; set only one of them")
+        return value
+
+    @field_validator("database")
+    @classmethod
+    def _not_the_maintenance_one(cls, value: str, info: ValidationInfo) -> str:
+        given = info.data.get("dsn")
+        if given and dsn.parse(given.get_secret_value()).database == value:
+            raise ValueError(
+                "is the database dsn connects to, and that one cannot be replaced; "
+                "let dsn name another one, such as postgres"
+            )
+        return value
+
+    @field_validator("applications")
+    @classmethod
+    def _are_others(
+        cls, value: tuple[ContainerRef, ...], info: ValidationInfo
+    ) -> tuple[ContainerRef, ...]:
+        if info.data.get("container") in value:
+            raise ValueError("names the database's own container; it must run to be restored")
+        if len(set(value)) < len(value):
+            raise ValueError("names a container twice")
+        return value
+
+    @field_validator("tls")
+    @classmethod
+    def _fits_the_engine(cls, value: TlsSection | None, info: ValidationInfo) -> TlsSection | None:
+        engine = urlsplit(info.data.get("docker", ""))
+        if value and engine.scheme in {"unix", "ssh"}:
+            raise ValueError(f"is for tcp://; {engine.scheme}:// needs none")
+        plain = info.data.get("docker_plain", False) or values.is_loopback(engine.hostname or "")
+        if engine.scheme == "tcp" and value is None and not plain:
+            raise ValueError(
+                "is missing: docker is tcp to another machine, and whoever reaches it is root "
+                "there; give tls = { ca, cert, key }, or docker_plain = true on a private network"
+            )
+        return value
+
+    @field_validator("extensions")
+    @classmethod
+    def _hold_timescaledb(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "timescaledb" not in value:
+            raise ValueError("must hold timescaledb")
+        if len(set(value)) < len(value):
+            raise ValueError("names an extension twice")
+        return value
+
+    def identities(self) -> tuple[tuple[object, ...], ...]:
+        """What makes two targets the same database: by server address, and by container."""
+        server = dsn.parse(self.dsn.get_secret_value())
+        return (
+            (server.host, server.port, self.database),
+            (self.docker, self.container, self.database),
+        )

@@ -1,0 +1,83 @@
+"""Single values by the hundred: times, ids and PostgreSQL URIs."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from bot.settings import dsn, values
+
+
+def refusal(uri: str) -> str:
+    """Why a URI is refused, empty where it is not."""
+    try:
+        dsn.parse(uri)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+@given(st.integers(min_value=0, max_value=7 * 24 * 3600))
+def test_every_duration_reads_back_as_written(seconds: int) -> None:
+    value = timedelta(seconds=seconds)
+    assert values.duration(values.duration_text(value)) == value
+    assert values.duration(seconds) == value
+
+
+@given(st.one_of(st.text(), st.floats(), st.booleans(), st.integers(max_value=-1), st.none()))
+def test_whatever_is_no_duration_is_refused_by_a_sentence(value: object) -> None:
+    if isinstance(value, str):
+        assume(not re.fullmatch(r"(\d+h)?(\d+m)?(\d+s)?", value, re.ASCII) or not value)
+    with pytest.raises(ValueError, match="must be a time"):
+        values.duration(value)
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1))
+def test_any_password_survives_the_dsn(password: str) -> None:
+    uri = dsn.with_password("postgresql://postgres@db:5432/postgres", password)
+    assert dsn.password_of(uri) == password
+    assert dsn.parse(uri) == dsn.Dsn("db", 5432, "postgres", "postgres", with_password=True)
+
+
+@given(st.text())
+def test_no_text_breaks_the_dsn_reader_or_is_repeated_by_it(text: str) -> None:
+    assert "hunter2" not in refusal(f"postgresql://u:hunter2{text}")
+
+
+@given(st.text(max_size=12))
+def test_slack_ids_are_plain_ascii_of_their_kind(text: str) -> None:
+    check = values.slack_id("channel")
+    if re.fullmatch(r"[CG][A-Z0-9]{2,}", text):
+        assert check(text) == text
+    else:
+        with pytest.raises(ValueError, match="id of a channel"):
+            check(text)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql://postgres@db1,db2/postgres",
+        "postgresql://postgres@db:99999/postgres",
+        "postgresql://db/postgres",
+        "postgresql://postgres@db",
+        "postgresql://postgres@db/",
+        "postgresql://postgres@/postgres",
+        "postgresql://postgres@db/postgres?options=-csearch_path%3Devil",
+        "postgresql://postgres@db/postgres?host=other",
+        "postgresql://postgres@[::1/postgres",
+        "postgresql://postgres@db/post gres",
+    ],
+)
+def test_a_dsn_must_name_one_server_one_user_and_one_database(uri: str) -> None:
+    with pytest.raises(ValueError, match=r"postgresql://|percent-encode"):
+        dsn.parse(uri)
+
+
+def test_a_dsn_may_name_a_socket_directory() -> None:
+    found = dsn.parse("postgresql://postgres@/postgres?host=/run/postgresql&port=5433")
+    assert (found.host, found.port) == ("/run/postgresql", 5433)
