@@ -208,9 +208,10 @@ class Workspace:
             return f"{self.base_url}/response/{key}"
 
     def touch(self) -> None:
-        """Note a change and wake whoever waits; the lock must be held."""
-        self.revision += 1
-        self.changed.notify_all()
+        """Note a change and wake whoever waits."""
+        with self.changed:
+            self.revision += 1
+            self.changed.notify_all()
 
     def wait_for(self, condition: Callable[[], T], timeout: float = 5.0, what: str = "") -> T:
         """Wait until `condition()` is truthy and return its value; TimeoutError after seconds.
