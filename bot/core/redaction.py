@@ -54,8 +54,9 @@ def for_slack(text: str) -> str:
 
 def for_csv(text: str) -> str:
     """Return the text so that no spreadsheet takes it for a formula (an apostrophe before it)."""
-    risky = text.startswith(("\t", "\r")) or text.lstrip().startswith(tuple("=+-@＝＋－＠"))
-    return f"'{safe_text(text)}" if risky else safe_text(text)
+    plain = safe_text(text)  # first: a removed character may have stood before the formula
+    risky = text.startswith(("\t", "\r")) or plain.lstrip().startswith(tuple("=+-@＝＋－＠"))
+    return f"'{plain}" if risky else plain
 
 
 def tail(text: str, lines: int, chars: int) -> str:

@@ -1,0 +1,1 @@
+"""The subcommands of `tsbot`, each with its own arguments."""

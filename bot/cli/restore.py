@@ -1,0 +1,165 @@
+"""`tsbot restore`: the same run from the command line, for when Slack is down."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bot.app import Base, base
+from bot.cli.terminal import TerminalPresenter
+from bot.core import events as ev
+from bot.core.audit import Claim, Draft
+from bot.core.audit import Phase as AuditPhase
+from bot.core.bench import Bench, choose
+from bot.core.errors import GateNotPassed
+from bot.core.journal import Journal
+from bot.core.models import Origin, Person
+from bot.core.plan import Plan
+from bot.core.prepare import RestoreRequest
+from bot.core.requests import new_run_id
+from bot.core.runner import RestoreRun
+from bot.settings import Settings
+
+EXIT_OK, EXIT_FAILED = 0, 1
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `tsbot restore` to the command line."""
+    parser = subparsers.add_parser("restore", help="restore without Slack, for emergencies")
+    parser.add_argument("backup", help="a file of the backup directory, or: latest")
+    parser.add_argument("--target", default="", help="which target; may be left out with one")
+    parser.add_argument("--yes", action="store_true", help="approve it yourself; goes to the log")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
+    parser.add_argument("--reason", default="", help="why, for the log")
+    parser.add_argument(
+        "--arm-retention",
+        action="store_true",
+        help="let retention policies run again afterwards; they may drop restored data",
+    )
+    parser.set_defaults(with_settings=restore)
+
+
+@dataclass
+class OperatorGate:
+    """The gate without Slack: whoever sits at the terminal decides, and the log says so.
+
+    Args:
+        journal: the run's log.
+        yes: whether the answer was given on the command line.
+    """
+
+    journal: Journal
+    yes: bool
+
+    def approve(self, plan: Plan, requester: Person) -> tuple[Person, ...]:
+        """Ask once, for the target's name; a mere yes is typed too easily.
+
+        Raises:
+            GateNotPassed: anything else was typed, or there is no terminal.
+        """
+        agreed = self.yes or _asked(plan.target.name)
+        self.journal.record(
+            ev.GateClosed(
+                run_id=plan.run_id,
+                at=self.journal.clock.now(),
+                outcome="approved" if agreed else "vetoed",
+                sentence="by the operator on the command line, without Slack",
+                digest=plan.digest(),
+                approvers=(requester,) if agreed else (),
+            )
+        )
+        if not agreed:
+            raise GateNotPassed("vetoed", "it was not confirmed; --yes approves it beforehand")
+        return (requester,)
+
+
+def _asked(name: str) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    return input(f"Type {name} to restore it, anything else to leave it: ").strip() == name
+
+
+def restore(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Run one restore on the terminal and return the exit code.
+
+    Raises:
+        Refused: the target is unknown or busy.
+        AuditUnavailable: the log cannot be written.
+    """
+    with base(settings) as parts:
+        bench = choose(parts.benches, arguments.target)
+        run_id, operator = new_run_id(), _operator()
+        claim = Claim(bench.target.name, run_id, operator.id, parts.clock.now())
+        parts.store.claims.take(claim)
+        try:
+            with _cancel_by_signal() as cancelled:
+                finished = _run(parts, bench, run_id, operator, arguments, cancelled)
+        finally:
+            parts.store.claims.release(bench.target.name, run_id)
+    return EXIT_OK if finished.outcome in {"succeeded", "dry run"} else EXIT_FAILED
+
+
+def _run(
+    parts: Base,
+    bench: Bench,
+    run_id: str,
+    operator: Person,
+    arguments: argparse.Namespace,
+    cancelled: threading.Event,
+) -> ev.RunFinished:
+    request = RestoreRequest(
+        bench.target.name, arguments.backup, arguments.dry_run, arguments.reason
+    )
+    draft = Draft("run", AuditPhase.NOTE, channel="cli", target=bench.target.name)
+    journal = Journal(parts.store.log, TerminalPresenter(), draft, parts.clock)
+    journal.record(
+        ev.RunRequested(
+            run_id=run_id,
+            at=parts.clock.now(),
+            operation="restore",
+            target=bench.target.name,
+            origin=Origin(operator, "cli"),
+            backup=request.backup,
+            arguments=" ".join(sys.argv[1:]),
+        )
+    )
+    run = RestoreRun(
+        run_id,
+        request,
+        operator,
+        bench.preflight,
+        OperatorGate(journal, arguments.yes),
+        journal,
+        parts.clock,
+        cancelled.is_set,
+        rearm_retention=arguments.arm_retention,
+    )
+    return run.execute()
+
+
+@contextmanager
+def _cancel_by_signal() -> Iterator[threading.Event]:
+    """Let Ctrl-C and SIGTERM cancel at the next safe point instead of breaking off."""
+    cancelled = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: cancelled.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield cancelled
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _operator() -> Person:
+    """The person at the terminal; behind sudo the one who called it."""
+    name = os.environ.get("SUDO_USER") or getpass.getuser()
+    return Person(f"cli:{name}", name)
