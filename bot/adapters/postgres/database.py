@@ -1,0 +1,118 @@
+"""One database of the server: each method is a session of its own, opened, used and closed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from bot.adapters.postgres import aggregates, extension, inventory, jobs, restoring
+from bot.adapters.postgres.connection import LOCK_TIMEOUT, STATUS_TIMEOUT, Connector
+from bot.core.inventory import Inventory
+from bot.core.models import ContinuousAggregate, Job, RestoringLayer
+
+
+class PostgresDatabase:
+    """The port ``Database``; without TimescaleDB what is listed is empty and calls are refused.
+
+    Every method raises DatabaseUnavailable where no connection can be had or it is lost, and
+    DatabaseRefused where PostgreSQL answers with an error.
+
+    Args:
+        connector: opens the sessions.
+        name: the database's.
+    """
+
+    def __init__(self, connector: Connector, name: str) -> None:
+        self._connector = connector
+        self.name = name
+
+    def extensions(self) -> Mapping[str, str]:
+        """Return the installed extensions with their versions."""
+        with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
+            return extension.installed(connection)
+
+    def create_extension(self, name: str, version: str | None = None) -> None:
+        """Create an extension unless it exists, with what it requires, movable ones in public."""
+        with self._connector.session(self.name, search_path="public") as connection:
+            extension.create(connection, name, version)
+
+    def update_extension(self, name: str) -> None:
+        """Bring an extension to the image's default version, as a session's first statement."""
+        with self._connector.session(self.name) as connection:
+            extension.update(connection, name)
+
+    def pre_restore(self) -> None:
+        """Call timescaledb_pre_restore()."""
+        with self._connector.session(self.name) as connection:
+            restoring.begin(connection)
+
+    def post_restore(self) -> None:
+        """Call timescaledb_post_restore()."""
+        with self._connector.session(self.name) as connection:
+            restoring.end(connection)
+
+    def restoring(self) -> str:
+        """Return the effective timescaledb.restoring of a new session."""
+        with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
+            return restoring.effective(connection)
+
+    def restoring_layers(self) -> tuple[RestoringLayer, ...]:
+        """Return every place where timescaledb.restoring is set, off as well as on."""
+        with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
+            return restoring.layers(connection)
+
+    def restart_workers(self) -> None:
+        """Send this database's scheduler a restart, in autocommit."""
+        with self._connector.session(self.name) as connection:
+            restoring.restart_workers(connection)
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return every job with its last outcome, in one query, ordered by id."""
+        with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
+            return jobs.listed(connection)
+
+    def set_scheduled(self, job_ids: Sequence[int], scheduled: bool) -> None:
+        """Pause or re-arm exactly these jobs, all or none; they must exist."""
+        with self._connector.session(self.name, lock_timeout=LOCK_TIMEOUT) as connection:
+            jobs.set_scheduled(connection, job_ids, scheduled)
+
+    def analyze(self) -> None:
+        """ANALYZE the whole database."""
+        with self._connector.session(self.name) as connection:
+            connection.execute("ANALYZE")
+
+    def inventory(self) -> Inventory:
+        """Return what the database holds, as of one moment."""
+        with self._connector.session(self.name) as connection:
+            return inventory.read(connection)
+
+    def continuous_aggregates(self) -> tuple[ContinuousAggregate, ...]:
+        """Return all continuous aggregates with watermark and whether they hold data."""
+        with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
+            return aggregates.listed(connection)
+
+    def newest_row(self) -> datetime | None:
+        """Return the newest time in any hypertable, None where it cannot be known in 5 s."""
+        with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
+            return aggregates.newest_row(connection)
+
+    def oldest_chunk_start(self, relation: str) -> datetime | None:
+        """Return the start of the oldest chunk left of ``schema.name``, None where it has none."""
+        with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
+            return aggregates.oldest_chunk_start(connection, relation)
+
+    def materialized_rows(self, view: ContinuousAggregate) -> int:
+        """Count the rows of a view's materialization hypertable; may take long."""
+        with self._connector.session(self.name) as connection:
+            return aggregates.materialized_rows(connection, view)
+
+    def refresh(
+        self, view: ContinuousAggregate, start: datetime | None, end: datetime | None
+    ) -> None:
+        """Refresh a window, as the view's owner as far as a superuser's session can be one.
+
+        Raises:
+            DatabaseRefused: also where the view's time is a number.
+        """
+        with self._connector.session(self.name) as connection:
+            aggregates.refresh(connection, view, start, end)

@@ -1,0 +1,74 @@
+"""Extensions of a database, and where TimescaleDB's functions live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from psycopg import sql
+
+from bot.adapters.postgres.connection import Connection
+from bot.core.errors import DatabaseRefused
+
+TIMESCALEDB = "timescaledb"
+
+UNDEFINED_FUNCTION = "42883"
+
+_SCHEMA = """
+SELECT n.nspname
+  FROM pg_catalog.pg_extension e
+  JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+ WHERE e.extname = %s
+"""
+
+
+def installed(connection: Connection) -> Mapping[str, str]:
+    """Return the installed extensions with their versions."""
+    query = "SELECT extname, extversion FROM pg_catalog.pg_extension ORDER BY extname"
+    return dict(connection.execute(query).fetchall())
+
+
+def create(connection: Connection, name: str, version: str | None) -> None:
+    """Create an extension unless it exists, with what it requires.
+
+    The session's search_path must begin with the schema that movable extensions belong in.
+    """
+    wanted: sql.Composable = sql.SQL("")
+    if version is not None:
+        wanted = sql.SQL(" VERSION {}").format(sql.Literal(version))
+    statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {}{} CASCADE")
+    connection.execute(statement.format(sql.Identifier(name), wanted))
+
+
+def update(connection: Connection, name: str) -> None:
+    """Bring an extension to the image's default version; must be the session's first statement."""
+    connection.execute(sql.SQL("ALTER EXTENSION {} UPDATE").format(sql.Identifier(name)))
+
+
+def available(connection: Connection) -> Mapping[str, frozenset[str]]:
+    """Return the versions of each extension that CREATE EXTENSION could install."""
+    query = """
+    SELECT name, pg_catalog.array_agg(version) FROM pg_catalog.pg_available_extension_versions
+     GROUP BY name ORDER BY name
+    """
+    return {name: frozenset(versions) for name, versions in connection.execute(query).fetchall()}
+
+
+def timescaledb_schema(connection: Connection) -> str | None:
+    """Return the schema TimescaleDB was created in, None where it is not installed."""
+    row = connection.execute(_SCHEMA, [TIMESCALEDB]).fetchone()
+    return None if row is None else str(row[0])
+
+
+def timescaledb_function(connection: Connection, name: str) -> sql.Identifier:
+    """Return the qualified name of one of TimescaleDB's public functions.
+
+    Raises:
+        DatabaseRefused: TimescaleDB is not installed in this database.
+    """
+    schema = timescaledb_schema(connection)
+    if schema is None:
+        raise DatabaseRefused(
+            f"TimescaleDB is not installed in database {connection.info.dbname}",
+            UNDEFINED_FUNCTION,
+        )
+    return sql.Identifier(schema, name)
