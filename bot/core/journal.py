@@ -11,11 +11,11 @@ from bot.core.audit import Draft, Entry, Phase
 from bot.core.codec import from_json, to_json
 from bot.core.errors import AuditUnavailable
 from bot.core.models import Person
-from bot.core.ports import AuditLog, Presenter
+from bot.core.ports import AuditLog, Clock, Presenter
 
 logger = logging.getLogger(__name__)
 
-_UNLOGGED = (ev.StepProgressed, ev.OutputArrived)
+_UNLOGGED = (ev.StepProgressed, ev.OutputArrived, ev.GateDelayed)
 _KINDS: dict[str, type[ev.Event]] = {
     kind.__name__: kind for kind in ev.Event.__subclasses__() if kind not in _UNLOGGED
 }
@@ -29,11 +29,13 @@ class Journal:
         log: the audit log.
         presenter: shown each event after it is committed.
         base: what every entry of this run has in common.
+        clock: time.
     """
 
     log: AuditLog
     presenter: Presenter
     base: Draft
+    clock: Clock
     _owed: list[Draft] = field(default_factory=list, init=False)
 
     def record(self, event: ev.Event) -> None:

@@ -34,6 +34,7 @@ def _jobs(work: Work) -> Outcome:
     arm, wait = _split(work)
     numbers = frozenset(j.id for j in arm)
     work.live.set_scheduled(tuple(sorted(numbers)), True)
+    work.live.restart_workers()
     if not poll(work, _SCHEDULED_WITHIN, lambda: _all_scheduled(work, numbers)):
         idle = [str(j.id) for j in work.live.jobs() if j.id in numbers and not _has_start(j)]
         raise StepFailed(f"jobs without a next start after being re-armed: {', '.join(idle)}")

@@ -1,0 +1,124 @@
+"""What people type, read into requests; wrong input gets one sentence and changes nothing."""
+
+from __future__ import annotations
+
+import difflib
+import secrets
+import shlex
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.errors import Refused
+from bot.core.prepare import RestoreRequest
+from bot.core.when import parse_since
+
+MAX_TEXT = 500
+"""Characters of a command that are read; nothing we take is longer."""
+
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshRequest:
+    """A refresh that somebody asked for; ``start`` and ``end`` are None for the safe default."""
+
+    view: str
+    target: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+def new_run_id() -> str:
+    """Return an id that is short enough to read out and to fit in a database's name."""
+    return secrets.token_hex(4)
+
+
+def words(text: str) -> list[str]:
+    """Split a command's text; quotes hold words together, also the curly ones Slack makes.
+
+    Raises:
+        Refused: too long, or a quote is left open.
+    """
+    if len(text) > MAX_TEXT:
+        raise Refused("too_long", f"That is {len(text)} characters; {MAX_TEXT} is the most.")
+    try:
+        return shlex.split(text.translate(_QUOTES))
+    except ValueError as error:
+        raise Refused("open_quote", "A quote is left open; close it, or leave it out.") from error
+
+
+def parse_restore(text: str, targets: Collection[str]) -> RestoreRequest:
+    """Read ``[backup|latest] [target] [dry-run] [reason=…]``.
+
+    Args:
+        text: what follows the command.
+        targets: the names of all targets.
+
+    Raises:
+        Refused: a word too many, or no backup.
+    """
+    before, _, reason = text.partition("reason=")
+    plain = words(before)
+    dry_run = "dry-run" in plain
+    rest = [w for w in plain if w != "dry-run"]
+    if not rest:
+        raise Refused(
+            "no_backup", "Name a backup, or write `latest`: /restore latest. See /backups."
+        )
+    if len(rest) > 2:
+        raise Refused(
+            "too_many_words", f"I don't know what “{rest[2]}” is; write: /restore BACKUP TARGET."
+        )
+    target = rest[1] if len(rest) == 2 else ""
+    if target:
+        known_target(target, targets)
+    return RestoreRequest(target, rest[0], dry_run, reason.strip(" \"'")[:200])
+
+
+def parse_refresh(text: str, targets: Collection[str], now: datetime) -> RefreshRequest:
+    """Read ``<view>|all [target] [from=…] [to=…]``.
+
+    Raises:
+        Refused: no view, a word too many, or a time that is none.
+    """
+    times = {"from": None, "to": None} | {
+        key: parse_since(value, now)
+        for key, eq, value in (w.partition("=") for w in words(text))
+        if eq and key in {"from", "to"}
+    }
+    rest = [w for w in words(text) if not w.startswith(("from=", "to="))]
+    if not rest:
+        raise Refused("no_view", "Name a continuous aggregate, or write `all`: /refresh all.")
+    if len(rest) > 2:
+        raise Refused("too_many_words", f"I don't know what “{rest[2]}” is; write: /refresh VIEW.")
+    target = known_target(rest[1], targets) if len(rest) == 2 else ""
+    start, end = times["from"], times["to"]
+    if start and end and start >= end:
+        raise Refused("wrong_window", "from= must be before to=.")
+    return RefreshRequest(rest[0], target, start, end)
+
+
+def parse_target(text: str, targets: Collection[str]) -> str:
+    """Read an optional target, empty where none is named.
+
+    Raises:
+        Refused: there is no such target, or a word too many.
+    """
+    found = words(text)
+    if len(found) > 1:
+        raise Refused("too_many_words", f"I don't know what “{found[1]}” is; name one target.")
+    return known_target(found[0], targets) if found else ""
+
+
+def known_target(name: str, targets: Collection[str]) -> str:
+    """Return the name, which is one of the targets'.
+
+    Raises:
+        Refused: it is not.
+    """
+    if name in targets:
+        return name
+    near = difflib.get_close_matches(name, targets, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(sorted(targets))}."
+    raise Refused("unknown_target", f"There is no target “{name}”; {hint}")
