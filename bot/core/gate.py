@@ -10,25 +10,18 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 from bot.core import events as ev
-from bot.core.approvals import (
-    ApprovalRules,
-    GateNotice,
-    Mark,
-    Ruling,
-    Tally,
-    judge,
-    meaning,
-    tally,
-)
+from bot.core.approvals import ApprovalRules, GateNotice, Tally
 from bot.core.audit import Deadline
-from bot.core.errors import ChatUnavailable, GateNotPassed, Refused
+from bot.core.errors import ChatUnavailable, GateNotPassed
 from bot.core.journal import Journal
-from bot.core.models import Member, Person
+from bot.core.models import Person
 from bot.core.plan import Plan
 from bot.core.ports import Ballot, BallotRef, Clock, Deadlines, Directory, Timers
+from bot.core.vote_count import VoteCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +74,11 @@ class SlackGate:
     resumed: OpenGate | None = None
     poll: float = 15.0
     _hint: threading.Event = field(default_factory=threading.Event, init=False)
-    _seen: dict[tuple[str, Mark], Person] = field(default_factory=dict, init=False)
+    _votes: VoteCount = field(init=False)
     _standing: OpenGate | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._votes = VoteCount(self.ballot, self.directory, self.journal, self.clock)
 
     def hint(self, channel: str, ts: str) -> None:
         """Wake the gate if the mark was made on its message; others are none of its business."""
@@ -100,7 +96,7 @@ class SlackGate:
         Raises:
             GateNotPassed: vetoed, expired, voided or cancelled.
         """
-        self._seen.clear()
+        self._votes.forget()
         gate = self._reopen(plan) or self._open(plan, requester)
         self._standing = gate
         try:
@@ -214,58 +210,11 @@ class SlackGate:
         Raises:
             GateNotPassed: an approver objected, or the message is not what was posted.
         """
-        notice = gate.notice
         try:
-            reading = self.ballot.read(gate.ref, notice)
-            if not reading.untampered:
-                raise GateNotPassed("voided", "the approval message was changed or deleted")
-            approvers = self.directory.resolve(notice.rules.approvers, fresh=True)
-            team = self.directory.home_team()
-            rulings = [
-                judge(self._member(r.user_id), mark, notice, approvers, team)
-                for r in reading.reactions
-                if (mark := meaning(r.name)) is not None
-            ]
+            return self._votes.count(gate.ref, gate.notice, partial(self._answer, gate))
         except ChatUnavailable as error:
-            self._delayed(notice.plan.run_id, error)
+            self._delayed(gate.notice.plan.run_id, error)
             return None
-        self._note_votes(gate, rulings)
-        standing = tally(rulings, notice.rules.quorum)
-        if standing.veto is not None:
-            raise GateNotPassed("vetoed", f"stopped by {standing.veto.name}")
-        return standing
-
-    def _member(self, user_id: str) -> Member:
-        try:
-            return self.directory.member(user_id)
-        except Refused:
-            return Member(Person(user_id, user_id), team_id="", stranger=True)
-
-    def _note_votes(self, gate: OpenGate, rulings: list[Ruling]) -> None:
-        """Log and answer what is new since the last look, and log what is gone."""
-        run_id, digest, now = gate.notice.plan.run_id, gate.notice.digest, self.clock.now()
-        present = {(r.member.person.id, r.mark) for r in rulings}
-        for key in [k for k in self._seen if k not in present]:
-            person = self._seen.pop(key)
-            self.journal.record(
-                ev.VoteWithdrawn(run_id=run_id, at=now, person=person, mark=key[1], digest=digest)
-            )
-        fresh = [r for r in rulings if (r.member.person.id, r.mark) not in self._seen]
-        standing = tally(rulings, gate.notice.rules.quorum)
-        for ruling in fresh:
-            person = ruling.member.person
-            self._seen[(person.id, ruling.mark)] = person
-            self.journal.record(
-                ev.VoteTaken(
-                    run_id=run_id,
-                    at=now,
-                    person=person,
-                    mark=ruling.mark,
-                    refusal=ruling.refusal,
-                    digest=digest,
-                )
-            )
-            self._answer(gate, _reply(ruling, standing))
 
     def _close(
         self, gate: OpenGate, outcome: str, sentence: str, approvers: tuple[Person, ...] = ()
@@ -301,12 +250,3 @@ class SlackGate:
 
 def _mention(approver: str) -> str:
     return f"<!subteam^{approver}>" if approver.startswith("S") else f"<@{approver}>"
-
-
-def _reply(ruling: Ruling, standing: Tally) -> str:
-    who = f"<@{ruling.member.person.id}>"
-    if ruling.refusal:
-        return f"{who} this does not count: {ruling.refusal}."
-    if ruling.mark is Mark.VETO:
-        return f"{who} stopped it."
-    return f"{who} approved: {len(standing.approvers)} of {standing.quorum}."
