@@ -1,0 +1,1 @@
+"""Slack: what messages look like, how they are sent, and how gates and people are read."""

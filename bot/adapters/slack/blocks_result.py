@@ -1,0 +1,131 @@
+"""What is said once: results, decisions, failures, checklists, refusals and thread notes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.adapters.slack.blocks import (
+    SECTION_CHARS,
+    Json,
+    Look,
+    context,
+    emoji,
+    fit,
+    header,
+    mention_of,
+    name,
+    paragraph,
+    plain,
+    pointer,
+    preformatted,
+    who,
+    words,
+)
+from bot.adapters.slack.blocks_card import OUTCOMES
+from bot.core.models import Check, Person, Verdict
+from bot.core.plan import StepName
+from bot.core.redaction import safe_line, safe_text, tail
+from bot.core.run_view import GateView, RunView, StepView
+from bot.core.wording import duration, shortened
+
+_VERDICTS = {
+    Verdict.OK: "white_check_mark",
+    Verdict.WARNING: "warning",
+    Verdict.FAILED: "x",
+    Verdict.UNKNOWN: "grey_question",
+}
+_CHECKS = 30
+
+
+def result(view: RunView) -> Look:
+    """Return how a run ended, with its evidence, for the channel."""
+    name_of_it = f"{view.operation.capitalize()} of {view.target}: {view.outcome}"
+    sign = emoji(OUTCOMES.get(view.outcome, "grey_question"))
+    blocks = [
+        header(name_of_it),
+        paragraph([sign, words(" "), *_for(view.requester), words(shortened(view.sentence, 1500))]),
+        _numbers(view),
+        *_evidence(view),
+        context(f"Run `{plain(view.run_id, 40)}`. {pointer(view.run_id)}"),
+    ]
+    to = f"{mention_of(view.requester)} " if view.requester else ""
+    return fit(f"{to}{plain(name_of_it)}. {plain(view.sentence, 600)}", blocks, view.run_id)
+
+
+def decision(view: RunView, gate: GateView) -> Look:
+    """Return how a gate ended, for the channel."""
+    sign = emoji("white_check_mark" if gate.outcome == "approved" else "no_entry_sign")
+    what = f"{gate.outcome.capitalize()}: {view.operation} of {view.target}. "
+    row = [sign, words(" "), *_for(view.requester), words(what, bold=True)]
+    told = paragraph([*row, words(shortened(gate.sentence, 600))])
+    to = f"{mention_of(view.requester)} " if view.requester else ""
+    return fit(f"{to}{plain(what)} {plain(gate.sentence, 600)}", [told], view.run_id)
+
+
+def failure(view: RunView, step: StepView) -> Look:
+    """Return that a step failed and what happens next, for the channel."""
+    number = f"step {step.spec.number}, " if step.spec.number else ""
+    what = f"{view.operation.capitalize()} of {view.target} failed at {number}{step.spec.title}: "
+    row = [emoji("rotating_light"), words(" "), *_for(view.requester), words(what, bold=True)]
+    told = paragraph([*row, words(shortened(step.summary, 1500))])
+    blocks = [told, context(pointer(view.run_id))]
+    to = f"{mention_of(view.requester)} " if view.requester else ""
+    return fit(f"{to}{plain(what)} {plain(step.summary, 600)}", blocks, view.run_id)
+
+
+def checklist(title: str, checks: Sequence[Check]) -> list[Json]:
+    """Return blocks of checks with their evidence, and the remedy where one is needed."""
+    shown = [paragraph([words(title, bold=True)], *(_check_row(c) for c in checks[:_CHECKS]))]
+    hidden = len(checks) - _CHECKS
+    return [*shown, context(f"and {hidden} more checks")] if hidden > 0 else shown
+
+
+def refusal(sentence: str) -> Look:
+    """Return the one sentence a refused request is answered with."""
+    told = shortened(safe_line(sentence), 1500)
+    return Look(plain(told, 1500), [paragraph([emoji("no_entry"), words(f" {told}")])])
+
+
+def note(pieces: Sequence[tuple[str, str]]) -> Look:
+    """Return one thread message of several notes, each a title and perhaps output.
+
+    Output keeps its end; older notes are cut first.
+    """
+    blocks: list[Json] = []
+    room = SECTION_CHARS
+    for title, body in reversed(pieces):
+        shown = tail(safe_text(body), 60, max(room, 0)) if body else ""
+        room -= len(title) + len(shown)
+        if room < 0 and blocks:
+            break
+        told = [preformatted(shown)] if shown else []
+        blocks = [paragraph([words(shortened(safe_line(title), 300))]), *told, *blocks]
+    title = pieces[-1][0] if pieces else ""
+    return fit(plain(title, 300), blocks[-40:], "")
+
+
+def _for(person: Person | None) -> list[Json]:
+    return [who(person), words(" ")] if person else []
+
+
+def _numbers(view: RunView) -> Json:
+    took = [words(f"Took {duration(view.seconds)}")]
+    backup = [words("From "), name(view.backup)] if view.backup else []
+    counts = ", ".join(f"{number} {kind}" for kind, number in view.counts.items())
+    return paragraph(took, backup, [words(f"Now there: {counts}" if counts else "")])
+
+
+def _evidence(view: RunView) -> list[Json]:
+    preflight = [c for c in view.checks.get(StepName.PREFLIGHT, ()) if c.verdict is not Verdict.OK]
+    points = view.checks.get(StepName.CHECKLIST, ())
+    blocks = checklist("Preflight", preflight) if preflight else []
+    return blocks + (checklist("Checklist", points) if points else [])
+
+
+def _check_row(check: Check) -> list[Json]:
+    row = [emoji(_VERDICTS[check.verdict]), words(f" {shortened(safe_line(check.name), 80)}: ")]
+    row.append(words(shortened(safe_line(check.evidence), 200) or "–"))
+    remedy = shortened(safe_line(check.remedy), 200)
+    if remedy and check.verdict is not Verdict.OK:
+        row.append(words(f" → {remedy}"))
+    return row

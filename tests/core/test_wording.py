@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from bot.core.wording import bar, counted, duration, moment, rough, share, shortened, size
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (-1, "0.0 s"),
+        (0.42, "0.4 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (185, "3 min 05 s"),
+        (7800, "2 h 10 min"),
+        (3599.9, "1 h 00 min"),
+        (360_000, "4 d 4 h"),
+    ],
+)
+def test_a_duration_reads_in_the_units_people_think_in(seconds: float, written: str) -> None:
+    assert duration(seconds) == written
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(2, "less than 5 s"), (38, "about 40 s"), (70, "about 1 min"), (7200, "about 2 h 00 min")],
+)
+def test_an_estimate_is_no_finer_than_it_deserves(seconds: float, written: str) -> None:
+    assert rough(seconds) == written
+
+
+@pytest.mark.parametrize(
+    ("count", "written"),
+    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 * 1024**3, "3.0 GiB")],
+)
+def test_a_size_is_in_binary_units(count: int, written: str) -> None:
+    assert size(count) == written
+
+
+def test_a_size_beyond_the_largest_unit_stays_in_it() -> None:
+    assert size(5000 * 1024**4) == "5000.0 TiB"
+
+
+def test_a_moment_is_written_in_utc_whatever_its_zone() -> None:
+    seoul = timezone(timedelta(hours=9))
+    assert moment(datetime(2026, 3, 1, 8, 30, tzinfo=seoul)) == "2026-02-28 23:30 UTC"
+    assert moment(datetime(2026, 3, 1, 8, 30, tzinfo=UTC)) == "2026-03-01 08:30 UTC"
+
+
+def test_a_bar_is_full_only_when_all_is_done() -> None:
+    assert bar(0.0, 4) == "░░░░"
+    assert bar(0.5, 4) == "██░░"
+    assert bar(0.999, 4) == "███░"
+    assert bar(1.0, 4) == "████"
+
+
+def test_a_share_outside_its_range_is_taken_as_the_nearest_in_it() -> None:
+    assert (bar(7.0, 4), bar(-1.0, 4)) == ("████", "░░░░")
+    assert (share(7.0), share(-1.0), share(0.999)) == ("100 %", "0 %", "99 %")
+
+
+def test_one_thing_is_counted_without_an_s() -> None:
+    assert (counted(1, "approval"), counted(0, "approval")) == ("1 approval", "0 approvals")
+
+
+def test_a_cut_text_says_so_and_keeps_the_length() -> None:
+    assert shortened("abcdef", 4) == "abc…"
+    assert shortened("abcd", 4) == "abcd"
