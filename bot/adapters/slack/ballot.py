@@ -22,15 +22,11 @@ class SlackBallot:
 
     Args:
         api: patient, since the gate waits for it anyway.
-        channel: where gates open, unless `open` is told otherwise by `at`.
+        channel: where gates open.
     """
 
     def __init__(self, api: SlackApi, channel: str) -> None:
         self._api, self._channel = api, channel
-
-    def at(self, channel: str) -> SlackBallot:
-        """Return a ballot for another channel."""
-        return SlackBallot(self._api, channel)
 
     def open(self, notice: GateNotice) -> BallotRef:
         """Post the gate's own message and seed both marks."""

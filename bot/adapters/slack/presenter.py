@@ -107,8 +107,10 @@ class SlackPresenter:
             good = event.outcome == "succeeded"
             priority = Priority.DECISION if good else Priority.FAILURE
             self._outbox.announce(channel, run_id, result(view), priority)
-        elif isinstance(event, ev.GateClosed) and view.gate is not None:
-            self._outbox.announce(channel, run_id, decision(view, view.gate), Priority.DECISION)
+        elif isinstance(event, ev.GateClosed):
+            gate = view.gate
+            if gate is not None and gate.digest == event.digest:  # else of an older plan
+                self._outbox.announce(channel, run_id, decision(view, gate), Priority.DECISION)
         elif isinstance(event, ev.StepFailed) and event.step is not StepName.PREFLIGHT:
             step = view.step(event.step)  # a failed preflight ends the run, which is told anyway
             if step is not None:

@@ -36,13 +36,6 @@ def test_an_open_gate_stands_in_the_channel_with_both_marks(
     assert message.thread_ts is None
 
 
-def test_a_gate_can_be_opened_in_another_channel(ballot: SlackBallot, workspace: Workspace) -> None:
-    alerts = workspace.channel("alerts").id
-    ref = ballot.at(alerts).open(NOTICE)
-    assert ref.channel == alerts
-    assert ballot.read(ref, NOTICE).untampered
-
-
 def test_a_fresh_gate_is_as_posted_and_the_bot_s_own_marks_are_no_votes(
     ballot: SlackBallot, ref: BallotRef
 ) -> None:

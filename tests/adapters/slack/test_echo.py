@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.adapters.slack.blocks import Json, Look, emoji, paragraph, section, words
 from bot.adapters.slack.blocks_gate import gate
 from bot.adapters.slack.echo import shown, spelled, unchanged
+from bot.core.models import Person
 from bot.sandbox.slack.markup import stored_blocks, stored_text
+from tests.adapters.slack.rendering import page
 from tests.core.run_samples import a_backup, a_notice, a_plan
 
 POSTED = gate(a_notice())
@@ -27,6 +32,15 @@ def test_what_slack_adds_and_escapes_is_no_change() -> None:
 @pytest.mark.parametrize("odd", ["a&b <c>", "http://x.org/y", "✅ 👍", "&amp;", "`*_~", ":x:"])
 def test_odd_names_come_back_as_themselves(odd: str) -> None:
     look = gate(a_notice(a_plan(backup=a_backup(f"{odd}.dump"), reason=odd, warnings=(odd,))))
+    assert unchanged(echoed(look), look)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("<>&|@!:`*_~ \n")), max_size=60))
+def test_whatever_is_in_a_name_the_message_is_taken_and_recognised(text: str) -> None:
+    plan = a_plan(backup=a_backup(text), reason=text, warnings=(text,), retention=(text,))
+    look = gate(replace(a_notice(plan), requester=Person("cli:x", text)))
+    page(look)
     assert unchanged(echoed(look), look)
 
 

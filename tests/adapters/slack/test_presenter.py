@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -103,6 +104,15 @@ def test_a_failed_preflight_is_told_once(
     assert [text for text, wide in replies(workspace) if wide] == [
         "<@U0ANA> Restore of demo: refused. No."
     ]
+
+
+def test_the_end_of_an_older_gate_is_not_told_as_this_one_s(
+    presenter: SlackPresenter, outbox: Outbox, workspace: Workspace
+) -> None:
+    for event in (requested(), planned(), opened(), replace(closed(), digest="of an older plan")):
+        presenter.show(event)
+    assert outbox.close(5)
+    assert len(workspace.messages("ops")) == 1
 
 
 def test_output_is_gathered_in_the_thread(

@@ -1,0 +1,99 @@
+"""Answers to one person: what was begun, the dumps, the history, the help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.adapters.slack.blocks import (
+    Json,
+    Look,
+    context,
+    date,
+    fit,
+    header,
+    name,
+    paragraph,
+    plain,
+    words,
+)
+from bot.core.audit import Entry
+from bot.core.models import BackupFile, Target
+from bot.core.permissions import CommandSpec
+from bot.core.redaction import safe_line
+from bot.core.wording import duration, shortened, size
+
+_BACKUPS = 20
+_ENTRIES = 40
+
+
+def said(sentence: str) -> Look:
+    """Return one sentence of our own."""
+    return Look(plain(sentence, 1500), [paragraph([words(sentence)])])
+
+
+def begun(operation: str, run_id: str) -> Look:
+    """Return that a run has begun; its card follows in the channel."""
+    row = [words(f"The {operation} has begun, its card is in the channel. Run "), name(run_id)]
+    return Look(f"The {operation} has begun: run {plain(run_id, 40)}.", [paragraph(row)])
+
+
+def backups(target: Target, files: Sequence[BackupFile]) -> Look:
+    """Return a target's dumps, the newest first."""
+    title = f"{len(files)} backups of {target.name}"
+    rows = [
+        [date(f.modified), words("  "), name(f.name), words(f"  {_size(f)}")]
+        for f in files[:_BACKUPS]
+    ]
+    none = [[words(f"There is nothing in {target.backup_dir}.")]]
+    blocks = [header(title), paragraph(*(rows or none))]
+    if len(files) > _BACKUPS:
+        blocks.append(context(f"and {len(files) - _BACKUPS} older ones"))
+    return fit(plain(title), blocks, "")
+
+
+def _size(file: BackupFile) -> str:
+    return "directory" if file.directory else size(file.size)
+
+
+def entries(title: str, found: Sequence[Entry]) -> Look:
+    """Return entries of the log, the oldest first."""
+    shown = found[-_ENTRIES:]
+    blocks: list[Json] = [header("Audit log")]
+    blocks.append(paragraph([words(shortened(safe_line(title), 200), bold=True)]))
+    if not found:
+        blocks.append(paragraph([words("There are no entries.")]))
+    else:
+        blocks.append(paragraph(*(_row(entry) for entry in shown)))
+    if len(found) > len(shown):
+        blocks.append(context(f"{len(found) - len(shown)} older ones: `tsbot audit list`"))
+    return fit(f"Audit log: {len(found)} entries", blocks, "")
+
+
+def _row(entry: Entry) -> list[Json]:
+    draft = entry.draft
+    took = f" in {duration(draft.duration_ms / 1000)}" if draft.duration_ms is not None else ""
+    what = f"{draft.action} {draft.phase.value} {draft.status}".replace(" note ", " ").strip()
+    said_of_it = (
+        draft.arguments or draft.detail.get("summary") or draft.detail.get("sentence") or ""
+    )
+    return [
+        words(f"{entry.id} ", code=True),
+        date(entry.at),
+        words(f"  {shortened(safe_line(draft.actor_name), 40)}: "),
+        words(f"{what}{took}", bold=True),
+        words(f"  {shortened(safe_line(str(said_of_it)), 120)}"),
+        words(f"  {draft.run_id}" if draft.run_id else "", code=True),
+    ]
+
+
+def help_page(commands: Sequence[tuple[CommandSpec, bool]]) -> Look:
+    """Return each command with whether this person may use it."""
+    rows = [
+        [
+            words(f"{spec.name} {spec.usage}".strip(), code=True),
+            words(f"  {spec.description}"),
+            words("" if may else "  (not you)"),
+        ]
+        for spec, may in commands
+    ]
+    return fit("What you may do here", [header("What you may do here"), paragraph(*rows)], "")

@@ -1,0 +1,124 @@
+"""The answer to /tsstatus: the five points first, then what is behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from bot.adapters.slack.blocks import (
+    Json,
+    Look,
+    date,
+    fit,
+    header,
+    name,
+    paragraph,
+    plain,
+    words,
+)
+from bot.adapters.slack.blocks_result import checklist
+from bot.core.models import Check, ContinuousAggregate, Job
+from bot.core.redaction import safe_line
+from bot.core.status import SCHEDULER, THRESHOLDS, Status
+from bot.core.wording import duration, shortened
+
+_ROWS = 25
+
+
+def status_page(status: Status, checks: Sequence[Check], now: datetime) -> Look:
+    """Return what a target looks like.
+
+    Args:
+        status: as it was read.
+        checks: the five points.
+        now: for the lags.
+    """
+    target = status.target
+    red = [c for c in checks if not c.passed]
+    verdict = "all points green" if not red else f"{len(red)} of {len(checks)} points not green"
+    title = f"{target.name}: {verdict}"
+    blocks = [
+        header(title),
+        *checklist(f"Database {target.database} on {target.container}", checks),
+        paragraph(*_settings(status)),
+        *_section("Jobs", [_job(j, now) for j in status.jobs or ()]),
+        *_section(
+            "Continuous aggregates", [_view(v, status, now) for v in status.aggregates or ()]
+        ),
+    ]
+    if status.problems:
+        blocks.append(paragraph(*([words(shortened(safe_line(p), 300))] for p in status.problems)))
+    return fit(plain(title), blocks, "")
+
+
+def _settings(status: Status) -> Iterator[list[Json]]:
+    for setting, least in THRESHOLDS.items():
+        value = status.settings.get(setting)
+        low = value is not None and value.isdigit() and int(value) < least
+        note = f"  (should be {least} or more)" if low else ""
+        yield [words(f"{setting}: {value or 'unknown'}{note}")]
+    ours = [w for w in status.workers or () if w.database == status.target.database]
+    schedulers = [str(w.pid) for w in ours if w.application == SCHEDULER]
+    yield [
+        words(f"workers of this database: {len(ours)}, scheduler {', '.join(schedulers) or '–'}")
+    ]
+    for layer in status.layers:
+        where = f"{layer.where} {layer.detail}".strip()
+        yield [words(f"timescaledb.restoring = {layer.value} in {shortened(where, 120)}")]
+
+
+def _section(title: str, rows: Sequence[list[Json]]) -> list[Json]:
+    if not rows:
+        return []
+    more = [[words(f"and {len(rows) - _ROWS} more")]] if len(rows) > _ROWS else []
+    return [paragraph([words(title, bold=True)], *rows[:_ROWS], *more)]
+
+
+def _job(job: Job, now: datetime) -> list[Json]:
+    what = job.procedure.removeprefix("policy_").replace("_", " ")
+    every = duration(job.interval.total_seconds())
+    last = f", last {job.last_status.lower()}" if job.last_status else ", never ran"
+    return [
+        words(f"{job.id} ", code=True),
+        words(f"{what} "),
+        name(job.hypertable, 80),
+        words(f" every {every}{last}; next: "),
+        *_next(job, now),
+    ]
+
+
+def _next(job: Job, now: datetime) -> list[Json]:
+    if not job.scheduled:
+        return [words("paused", bold=True)]
+    if job.running:
+        return [words("running now")]
+    if job.next_start is None:
+        return [words("none", bold=True)]
+    late = (now - job.next_start).total_seconds()
+    overdue = [words(f" overdue by {duration(late)}", bold=True)] if late > _overdue(job) else []
+    return [date(job.next_start), *overdue]
+
+
+def _overdue(job: Job) -> float:
+    """A start in the past by more than the job's interval is not being scheduled."""
+    return job.interval.total_seconds()
+
+
+def _view(view: ContinuousAggregate, status: Status, now: datetime) -> list[Json]:
+    policy = next((j for j in status.jobs or () if _belongs(j, view)), None)
+    start, end = (str(policy.config.get(k) or "–") if policy else "–" for k in _OFFSETS)
+    lag = duration((now - view.watermark).total_seconds()) if view.watermark else "unknown"
+    return [
+        name(view.full_name, 80),
+        words(f" {'holds data' if view.has_data else 'EMPTY'}, lag {lag}"),
+        words(f", refreshed from {start} to {end} ago" if policy else ", no refresh policy"),
+    ]
+
+
+_OFFSETS = ("start_offset", "end_offset")
+
+
+def _belongs(job: Job, view: ContinuousAggregate) -> bool:
+    if job.procedure != "policy_refresh_continuous_aggregate":
+        return False
+    return job.hypertable in {view.full_name, view.materialization}
