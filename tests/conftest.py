@@ -10,7 +10,6 @@ import pytest
 from tests.docker.environment import (
     REQUIRE_VARIABLE,
     DockerEnvironment,
-    EnvironmentMissingError,
     community_reason,
 )
 
@@ -44,23 +43,21 @@ def pytest_report_collectionfinish(
     """Prepare the environment where it will be used, to print what the tests will meet."""
     if config.option.collectonly or not any(item.get_closest_marker("docker") for item in items):
         return None
-    try:
-        return config.stash[ENVIRONMENT].describe_database()
-    except EnvironmentMissingError as error:
-        return f"docker: {error}"
+    environment = config.stash[ENVIRONMENT]
+    missing = environment.missing()
+    return environment.describe_database() if missing is None else f"docker: {missing}"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("docker") is None:
         return
     environment = item.config.stash[ENVIRONMENT]
-    try:
-        prepared = environment.prepared()
-    except EnvironmentMissingError as error:
-        if environment.is_required:
-            pytest.fail(f"{REQUIRE_VARIABLE} is set, but {error}", pytrace=False)
-        pytest.skip(str(error))
-    reason = community_reason(prepared)
+    missing = environment.missing()
+    if missing is not None and environment.is_required:
+        pytest.fail(f"{REQUIRE_VARIABLE} is set, but {missing}", pytrace=False)
+    if missing is not None:
+        pytest.skip(missing)
+    reason = community_reason(environment.prepared())
     if item.get_closest_marker("community") is not None and reason is not None:
         pytest.skip(reason)
 

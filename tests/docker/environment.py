@@ -80,6 +80,14 @@ class DockerEnvironment:
             f"(license {versions.license})"
         )
 
+    def missing(self) -> str | None:
+        """Say why the tests can't run here, or None where they can; prepares what they need."""
+        try:
+            self.prepared()
+        except EnvironmentMissingError as error:
+            return str(error)
+        return None
+
     def prepared(self) -> Prepared:
         """Return what tests run on. Raises EnvironmentMissingError, the same one every time."""
         if self._failure is not None:
