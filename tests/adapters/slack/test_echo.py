@@ -36,7 +36,12 @@ def test_odd_names_come_back_as_themselves(odd: str) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("<>&|@!:`*_~ \n")), max_size=60))
+@given(
+    st.text(
+        alphabet=st.one_of(st.characters(codec="utf-8"), st.sampled_from("<>&|@!:`*_~ \n")),
+        max_size=60,
+    )
+)
 def test_whatever_is_in_a_name_the_message_is_taken_and_recognised(text: str) -> None:
     plan = a_plan(backup=a_backup(text), reason=text, warnings=(text,), retention=(text,))
     look = gate(replace(a_notice(plan), requester=Person("cli:x", text)))
