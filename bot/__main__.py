@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.adapters.audit_log import AuditStore
 from bot.adapters.clock import SystemClock
-from bot.cli import audit, check, restore
+from bot.cli import audit, check, restore, run
 from bot.core.errors import Refused, SettingsInvalid, TsbotError
 from bot.manifest import manifest_yaml
 from bot.settings import Settings, load_settings
@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", type=Path, help="the settings (default: $TSBOT_CONFIG)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run.register(commands)
     restore.register(commands)
     check.register(commands)
     audit.register(commands)

@@ -173,3 +173,11 @@ class RunFinished(Event):
     seconds: float
     requester: Person
     counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionArmed(Event):
+    """An approver let retention jobs run again that a restore had left paused."""
+
+    person: Person
+    jobs: tuple[int, ...]

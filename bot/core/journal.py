@@ -179,6 +179,10 @@ def _ended(event: ev.RunFinished, base: Draft) -> Draft:
     )
 
 
+def _armed(event: ev.RetentionArmed, base: Draft) -> Draft:
+    return replace(_by(event.person, base), action="arm_retention", phase=Phase.INTENT)
+
+
 def _by(person: Person, base: Draft) -> Draft:
     return replace(base, actor_id=person.id, actor_name=person.name)
 
@@ -196,4 +200,5 @@ _COLUMNS: tuple[tuple[type[ev.Event], Callable[..., Draft]], ...] = (
     (ev.StepFailed, _failed),
     (ev.StepUndone, _undone),
     (ev.RunFinished, _ended),
+    (ev.RetentionArmed, _armed),
 )

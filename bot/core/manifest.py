@@ -16,7 +16,8 @@ USER_JOBS = 1000
 """Job ids below this are TimescaleDB's own and not part of a dump."""
 
 _COPY = re.compile(r"^COPY (?P<table>\S+) \((?P<columns>[^)]*)\) FROM stdin;$")
-_ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
+_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+"""Source: COPY's text format; any other character after a backslash stands for itself."""
 
 Row = Mapping[str, str | None]
 
@@ -45,7 +46,7 @@ class Manifest:
 
     timescaledb_version: str
     hypertables: frozenset[str]
-    chunks: frozenset[str]
+    chunks: frozenset[str]  # without those that only hold compressed rows of another
     continuous_aggregates: frozenset[str]
     jobs: tuple[DumpedJob, ...]
     empty_aggregates: frozenset[str] = frozenset()  # those without a materialized chunk
@@ -63,26 +64,22 @@ def parse_manifest(sql: str) -> Manifest:
         row["mat_hypertable_id"]: f"{row['user_view_schema']}.{row['user_view_name']}"
         for row in tables.get("continuous_agg", [])
     }
-    raw = {
-        row["id"]: f"{row['schema_name']}.{row['table_name']}"
-        for row in tables.get("hypertable", [])
-    }
-    filled = {row["hypertable_id"] for row in tables.get("chunk", [])}
+    raw = {row["id"]: _name(row) for row in tables.get("hypertable", [])}
     compressed = {row.get("compressed_hypertable_id") for row in tables.get("hypertable", [])}
+    chunks = [row for row in tables.get("chunk", []) if row.get("dropped", "f") != "t"]
+    filled = {row["hypertable_id"] for row in chunks}
     return Manifest(
         metadata.get("timescaledb_version") or "",
         frozenset(n for i, n in raw.items() if i not in aggregates and i not in compressed),
-        frozenset(_chunks(tables.get("chunk", []))),
+        frozenset(_name(row) for row in chunks if row["hypertable_id"] not in compressed),
         frozenset(aggregates.values()),
         tuple(_jobs(tables.get("bgw_job", []), {**raw, **aggregates})),
         frozenset(name for i, name in aggregates.items() if i not in filled),
     )
 
 
-def _chunks(rows: list[Row]) -> Iterator[str]:
-    for row in rows:
-        if row.get("dropped", "f") != "t":
-            yield f"{row['schema_name']}.{row['table_name']}"
+def _name(row: Row) -> str:
+    return f"{row['schema_name']}.{row['table_name']}"
 
 
 def _jobs(rows: list[Row], relations: Mapping[str | None, str]) -> Iterator[DumpedJob]:
@@ -97,12 +94,12 @@ def _jobs(rows: list[Row], relations: Mapping[str | None, str]) -> Iterator[Dump
             row["owner"] or "",
             row["scheduled"] == "t",
             relations.get(row["hypertable_id"], ""),
-            str(config.get("drop_after", "")),
+            str(config.get("drop_after", "")) if isinstance(config, dict) else "",
         )
 
 
 def _copy_blocks(sql: str) -> Iterator[tuple[str, list[Row]]]:
-    lines = iter(sql.splitlines())
+    lines = iter(sql.split("\n"))  # splitlines() also cuts at separators that names may hold
     for line in lines:
         match = _COPY.match(line)
         if match is None:

@@ -57,7 +57,7 @@ class ButtonSpec:
 COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
         "/restore",
-        "[backup|latest] [target] [dry-run]",
+        "[backup|latest] [target] [dry-run] [reason=…]",
         "Restore a database from a dump, once approved",
         Who.REQUESTER,
     ),
@@ -80,7 +80,8 @@ COMMANDS: tuple[CommandSpec, ...] = (
 
 CANCEL_RUN = ButtonSpec("cancel_run", "Cancel", Who.OWN_RUN_OR_APPROVER)
 REFRESH_ALL = ButtonSpec("refresh_all", "Refresh all", Who.REQUESTER)
-BUTTONS: tuple[ButtonSpec, ...] = (CANCEL_RUN, REFRESH_ALL)
+ARM_RETENTION = ButtonSpec("arm_retention", "Let retention run again", Who.APPROVER)
+BUTTONS: tuple[ButtonSpec, ...] = (CANCEL_RUN, REFRESH_ALL, ARM_RETENTION)
 
 _MUST_BE: Mapping[Who, str] = {
     Who.REQUESTER: "on the requesters' list",

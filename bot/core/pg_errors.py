@@ -51,8 +51,12 @@ class ErrorCollector:
         (self._harmless if known else self._fatal).append(message)
 
     def verdict(self, exit_code: int) -> RestoreErrors:
-        """Return what was found; an exit code without any error line is fatal as well."""
+        """Return what was found; an exit code that no line explains is fatal as well.
+
+        Ignored errors end in 1; a killed pg_restore ends in 128 and the signal, and says nothing.
+        """
         fatal = list(self._fatal)
-        if exit_code != 0 and not fatal and not self._harmless:
+        explained = exit_code == 0 or (exit_code == 1 and bool(self._harmless))
+        if not explained and not fatal:
             fatal.append(f"pg_restore ended with exit code {exit_code} and no message")
         return RestoreErrors(tuple(self._harmless), tuple(fatal))

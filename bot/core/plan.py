@@ -29,6 +29,7 @@ class StepName(StrEnum):
     WORKERS = "workers"
     JOBS = "jobs"
     CHECKLIST = "checklist"
+    REFRESH = "refresh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ SPECS: Mapping[StepName, StepSpec] = {
         StepSpec(StepName.WORKERS, "9", "Verify background workers"),
         StepSpec(StepName.JOBS, "10", "Verify job scheduling"),
         StepSpec(StepName.CHECKLIST, "", "Checklist"),
+        StepSpec(StepName.REFRESH, "", "Refresh"),
     )
 }
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 _TWO_WORDS = (
     "ACCESS METHOD",
+    "CHECK CONSTRAINT",
     "DATABASE PROPERTIES",
     "DEFAULT ACL",
     "EVENT TRIGGER",
@@ -26,13 +27,18 @@ _TWO_WORDS = (
     "OPERATOR CLASS",
     "OPERATOR FAMILY",
     "PROCEDURAL LANGUAGE",
+    "PUBLICATION TABLE",
     "ROW SECURITY",
+    "SECURITY LABEL",
     "SEQUENCE OWNED BY",
     "SEQUENCE SET",
+    "SHELL TYPE",
     "TABLE ATTACH",
     "TABLE DATA",
     "TEXT SEARCH CONFIGURATION",
     "TEXT SEARCH DICTIONARY",
+    "TEXT SEARCH PARSER",
+    "TEXT SEARCH TEMPLATE",
     "USER MAPPING",
 )
 _ENTRY = re.compile(r"^\d+; \d+ \d+ (?P<rest>.+)$")
@@ -95,7 +101,8 @@ def parse_toc(text: str) -> Toc:
     header = dict(_header(text))
     taken = header.get("Archive created at", "")
     version = header.get("Dumped from database version", "").split(" ")[0]
-    entries = tuple(e for e in map(_entry, text.splitlines()) if e is not None)
+    # Not splitlines(): it also cuts at separators that a name may hold, and pg_dump leaves alone.
+    entries = tuple(e for e in map(_entry, text.split("\n")) if e is not None)
     return Toc(header.get("dbname", ""), _time(taken), version, header.get("Format", ""), entries)
 
 

@@ -1,1 +1,1 @@
-"""Stand-ins at the protocol boundary, for the demo and the tests; the product never imports them."""
+"""Stand-ins at the protocol boundary, for demo and tests; the product never imports them."""

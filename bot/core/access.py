@@ -1,0 +1,69 @@
+"""Who may do what, decided at the moment of asking; deny by default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.core.approvals import ApprovalRules
+from bot.core.errors import Refused
+from bot.core.models import Origin, Person
+from bot.core.permissions import EVERYONE, Who, allowed, denial, wrong_channel
+from bot.core.ports import Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The settings' lists, resolved through the workspace.
+
+    Args:
+        directory: the workspace's people.
+        channels: where commands are taken.
+        requesters: user and usergroup ids, or ``*``.
+        rules: the gate's rules, approvers among them.
+    """
+
+    directory: Directory
+    channels: tuple[str, ...]
+    requesters: tuple[str, ...]
+    rules: ApprovalRules
+
+    def require(self, origin: Origin, what: str, who: Who, run_requester: str = "") -> None:
+        """Let pass whoever may.
+
+        Args:
+            origin: who asks, and where.
+            what: the command or button, for the sentence.
+            who: whom it is for.
+            run_requester: who asked for the run that a button belongs to.
+
+        Raises:
+            Refused: the wrong channel, no member of this workspace, or not on the list.
+            ChatUnavailable: Slack can't be asked who that is.
+        """
+        elsewhere = wrong_channel(origin.channel, self.channels)
+        if elsewhere:
+            raise Refused("wrong_channel", elsewhere)
+        if who is Who.ANYONE:
+            return
+        self._require_member(origin.person, what)
+        if not self.may(origin.person, who, run_requester):
+            raise Refused("not_allowed", denial(what, who))
+
+    def may(self, person: Person, who: Who, run_requester: str = "") -> bool:
+        """Return whether the lists have this person; membership is not looked at."""
+        return allowed(who, person.id, self._requesters(), self.approvers(), run_requester)
+
+    def approvers(self, *, fresh: bool = False) -> frozenset[str]:
+        """Return the approvers' user ids."""
+        return self.directory.resolve(self.rules.approvers, fresh=fresh)
+
+    def _requesters(self) -> frozenset[str]:
+        named = tuple(r for r in self.requesters if r != EVERYONE)
+        everyone = {EVERYONE} if EVERYONE in self.requesters else set()
+        return self.directory.resolve(named) | everyone
+
+    def _require_member(self, person: Person, what: str) -> None:
+        member = self.directory.member(person.id)
+        outside = member.stranger or member.team_id != self.directory.home_team()
+        if member.bot or member.deactivated or member.guest or outside:
+            raise Refused("not_a_member", f"Only full members of this workspace may use {what}.")

@@ -1,0 +1,66 @@
+"""One piece of work a target, and no lock that outlives its worker."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.core.audit import Claim
+from bot.core.bench import Bench
+from bot.core.errors import DatabaseUnavailable, Refused
+from bot.core.lease import Lease
+from bot.core.ports import Claims
+
+logger = logging.getLogger(__name__)
+
+_YOUNG = timedelta(minutes=1)
+"""A claim this new may belong to a run that has not taken its lock yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claiming:
+    """Takes claims, also those that a dead process left behind."""
+
+    claims: Claims
+
+    def take(self, bench: Bench, run_id: str, holder: str) -> None:
+        """Claim a target.
+
+        A claim whose holder lives is backed by the advisory lock of its run; where nobody holds
+        that, the holder is gone and the claim passes on.
+
+        Raises:
+            Refused: another run works on the target.
+        """
+        claim = Claim(bench.target.name, run_id, holder, bench.clock.now())
+        try:
+            self.claims.take(claim)
+        except Refused:
+            stale = self._stale(bench)
+            if stale is None:
+                raise
+            logger.warning("claim of run %s on %s was left behind", stale.run_id, stale.target)
+            self.claims.release(stale.target, stale.run_id)
+            self.claims.take(claim)
+
+    @contextmanager
+    def held(self, bench: Bench, run_id: str, holder: str) -> Iterator[None]:
+        """Hold a claim as long as the context lasts; see `take`."""
+        self.take(bench, run_id, holder)
+        try:
+            yield
+        finally:
+            self.claims.release(bench.target.name, run_id)
+
+    def _stale(self, bench: Bench) -> Claim | None:
+        held = [c for c in self.claims.held() if c.target == bench.target.name]
+        if not held or bench.clock.now() - held[0].since < _YOUNG:
+            return None
+        try:
+            with Lease(bench.target, bench.cluster):
+                return held[0]
+        except (Refused, DatabaseUnavailable):
+            return None

@@ -1,0 +1,129 @@
+"""After a restart of the bot: what its unfinished runs are, from the claims and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.core import events as ev
+from bot.core.audit import Draft, Phase, Query
+from bot.core.desk import HOLDER, Desk
+from bot.core.errors import Refused
+from bot.core.gate import OpenGate
+from bot.core.journal import Journal, event_of
+from bot.core.plan import SPECS, StepName
+from bot.core.ports import AuditLog, BallotRef, Claims
+from bot.core.requests import parse_restore
+
+CARD = "card"
+"""The log's action for where a run's card was posted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run that was at work when the bot stopped.
+
+    Args:
+        run_id: its id.
+        events: all that was logged of it, oldest first.
+        card: channel and ts of its card, None where none was posted.
+    """
+
+    run_id: str
+    events: tuple[ev.Event, ...]
+    card: tuple[str, str] | None = None
+
+    @property
+    def asked(self) -> ev.RunRequested | None:
+        """The request, None where not even that was logged."""
+        return next((e for e in self.events if isinstance(e, ev.RunRequested)), None)
+
+    @property
+    def gate(self) -> OpenGate | None:
+        """The gate it stood at, None where it had passed it or never came to it."""
+        for event in reversed(self.events):
+            if isinstance(event, ev.GateClosed):
+                return None
+            if isinstance(event, ev.GateOpened):
+                return OpenGate(event.notice, BallotRef(event.channel, event.ts))
+        return None
+
+    @property
+    def begun(self) -> tuple[ev.StepStarted, ...]:
+        """The steps that may have changed something."""
+        return tuple(
+            e
+            for e in self.events
+            if isinstance(e, ev.StepStarted) and e.step is not StepName.PREFLIGHT
+        )
+
+    def account(self) -> str:
+        """Say what was going on and what somebody has to look at now."""
+        if not self.begun:
+            return "The bot was restarted before anything was changed; ask again."
+        last = self.begun[-1]
+        stopped = [
+            str(name)
+            for e in self.begun
+            if e.step is StepName.STOP_APPLICATIONS
+            for name in _names(e.facts.get("applications"))
+        ]
+        down = f" Applications that may be down: {', '.join(stopped)}." if stopped else ""
+        return (
+            f"The bot was restarted in the middle of “{SPECS[last.step].title}” ({last.intent}). "
+            f"Look at the server before you ask again: nothing was taken back.{down}"
+        )
+
+
+def unfinished(log: AuditLog, claims: Claims) -> tuple[Unfinished, ...]:
+    """Return the runs that this bot held a claim for when it stopped."""
+    held = [c for c in claims.held() if c.holder == HOLDER]
+    return tuple(_read(log, c.run_id) for c in sorted(held, key=lambda c: c.since))
+
+
+def _read(log: AuditLog, run_id: str) -> Unfinished:
+    entries = log.entries(Query(run_id=run_id))
+    cards = [
+        (e.draft.channel, str(e.draft.detail.get("ts", "")))
+        for e in entries
+        if e.draft.action == CARD
+    ]
+    events = tuple(event for event in map(event_of, entries) if event is not None)
+    return Unfinished(run_id, events, cards[-1] if cards else None)
+
+
+def pick_up(runs: Sequence[Unfinished], desk: Desk) -> None:
+    """Go on waiting at gates; close all others, saying what somebody has to look at."""
+    for run in runs:
+        asked, gate = run.asked, run.gate
+        if asked is not None and gate is not None and not run.begun:
+            try:
+                request = parse_restore(asked.arguments, desk.benches)
+                desk.resume_gate(asked, gate, request)
+            except Refused as refusal:  # the settings changed meanwhile
+                _close(run, refusal.sentence, desk)
+        else:
+            _close(run, run.account(), desk)
+
+
+def _close(run: Unfinished, sentence: str, desk: Desk) -> None:
+    asked = run.asked
+    if asked is not None:
+        base = Draft("run", Phase.NOTE, channel=asked.origin.channel, target=asked.target)
+        Journal(desk.log, desk.presenter, base, desk.clock).record(
+            ev.RunFinished(
+                run_id=run.run_id,
+                at=desk.clock.now(),
+                outcome="interrupted",
+                sentence=sentence,
+                seconds=(desk.clock.now() - asked.at).total_seconds(),
+                requester=asked.origin.person,
+            )
+        )
+    for claim in desk.claims.held():
+        if claim.run_id == run.run_id:
+            desk.claims.release(claim.target, claim.run_id)
+
+
+def _names(value: object) -> list[object]:
+    return list(value) if isinstance(value, list | tuple) else []

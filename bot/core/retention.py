@@ -1,0 +1,70 @@
+"""Letting retention run again after a restore, which only an approver may say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.core import events as ev
+from bot.core.audit import Query
+from bot.core.bench import Bench, choose
+from bot.core.claiming import Claiming
+from bot.core.errors import Refused
+from bot.core.journal import Journal, event_of
+from bot.core.models import Person
+from bot.core.plan import StepName
+from bot.core.ports import AuditLog, Claims
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Retention jobs that a restore left paused.
+
+    Args:
+        run_id: of that restore.
+        target: of that restore.
+        jobs: their ids.
+    """
+
+    run_id: str
+    target: str
+    jobs: tuple[int, ...]
+
+
+def waiting_after(log: AuditLog, run_id: str) -> Waiting:
+    """Return what a run left paused, from the log.
+
+    Raises:
+        Refused: there is no such run, it left nothing, or it was armed already.
+    """
+    entries = log.entries(Query(run_id=run_id))
+    for entry in reversed(entries):
+        event = event_of(entry)
+        if isinstance(event, ev.RetentionArmed):
+            raise Refused("already_armed", f"Retention of run {run_id} runs again already.")
+        if isinstance(event, ev.StepFinished) and event.step is StepName.JOBS:
+            jobs = event.facts.get("waiting")
+            if isinstance(jobs, list | tuple) and jobs:
+                return Waiting(run_id, entry.draft.target, tuple(int(j) for j in jobs))
+    raise Refused("nothing_waits", f"Run {run_id} left no retention job waiting.")
+
+
+def arm(
+    waiting: Waiting, benches: Mapping[str, Bench], claims: Claims, journal: Journal, by: Person
+) -> None:
+    """Re-arm exactly those jobs; logged before it is done.
+
+    Raises:
+        Refused: the target is at work.
+        DatabaseRefused: a job is gone.
+    """
+    bench = choose(benches, waiting.target)
+    with Claiming(claims).held(bench, f"{waiting.run_id}-retention", "tsbot"):
+        journal.record(
+            ev.RetentionArmed(
+                run_id=waiting.run_id, at=bench.clock.now(), person=by, jobs=waiting.jobs
+            )
+        )
+        database = bench.cluster.database(bench.target.database)
+        database.set_scheduled(waiting.jobs, True)
+        database.restart_workers()

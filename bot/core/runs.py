@@ -1,0 +1,96 @@
+"""The runs at work in this process: each in a thread of its own, reachable by its id."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.core.gate import SlackGate
+from bot.core.models import Person
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class ActiveRun:
+    """A run that has not ended.
+
+    Args:
+        run_id: its id.
+        target: the target's name.
+        requester: who may cancel it, beside the approvers.
+        gate: where it waits, None for runs without one.
+        cancelled: set by whoever cancels it.
+    """
+
+    run_id: str
+    target: str
+    requester: Person
+    cancelled: threading.Event
+    gate: SlackGate | None = None
+
+
+@dataclass
+class Runs:
+    """Starts runs and passes on what concerns them; safe to use from many threads."""
+
+    _active: dict[str, ActiveRun] = field(default_factory=dict, init=False)
+    _threads: dict[str, threading.Thread] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def start(self, run: ActiveRun, work: Callable[[], None]) -> None:
+        """Begin a run; ``work`` ends it whatever happens."""
+        thread = threading.Thread(
+            target=self._guarded, args=(run, work), name=f"run-{run.run_id}", daemon=True
+        )
+        with self._lock:
+            self._active[run.run_id] = run
+            self._threads[run.run_id] = thread
+        thread.start()
+
+    def find(self, run_id: str) -> ActiveRun | None:
+        """Return a run that has not ended, None for others."""
+        with self._lock:
+            return self._active.get(run_id)
+
+    def active(self) -> tuple[str, ...]:
+        """Return the ids of all runs that have not ended."""
+        with self._lock:
+            return tuple(self._active)
+
+    def cancel(self, run_id: str) -> bool:
+        """Ask a run to stop at its next safe point and return whether it is still at work."""
+        run = self.find(run_id)
+        if run is None:
+            return False
+        run.cancelled.set()
+        if run.gate is not None:
+            run.gate.wake()
+        return True
+
+    def hint(self, channel: str, ts: str) -> None:
+        """Let a gate look again, if the reaction was made on its message."""
+        with self._lock:
+            gates = [run.gate for run in self._active.values() if run.gate is not None]
+        for gate in gates:
+            gate.hint(channel, ts)
+
+    def join(self, timeout: float) -> bool:
+        """Wait until all runs have ended and return whether they have."""
+        with self._lock:
+            threads = list(self._threads.values())
+        for thread in threads:
+            thread.join(timeout)
+        return not any(thread.is_alive() for thread in threads)
+
+    def _guarded(self, run: ActiveRun, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception:  # the last line of defence of a thread: nobody else would see it
+            logger.exception("run %s broke off", run.run_id)
+        finally:
+            with self._lock:
+                self._active.pop(run.run_id, None)
+                self._threads.pop(run.run_id, None)

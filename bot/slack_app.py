@@ -1,0 +1,121 @@
+"""The Slack side of the composition root: Bolt, its listeners, and the connection it lives on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from slack_bolt import App
+from slack_sdk import WebClient
+
+from bot.adapters.slack.ballot import SlackBallot
+from bot.adapters.slack.client import SlackApi
+from bot.adapters.slack.directory import SlackDirectory
+from bot.adapters.slack.outbox import Outbox
+from bot.adapters.slack.presenter import SlackPresenter
+from bot.adapters.timers import BackgroundTimers
+from bot.app import Base
+from bot.core.access import Access
+from bot.core.audit import Draft, Phase
+from bot.core.desk import Desk
+from bot.core.errors import AuditUnavailable
+from bot.core.recovery import CARD, pick_up, unfinished
+from handlers import actions, commands, errors, reactions
+from handlers.answers import Answers
+
+logger = logging.getLogger(__name__)
+
+WORKERS = 8
+"""Threads that answer commands; runs have threads of their own."""
+
+_FLUSH = 5.0
+"""Seconds the last messages have to go out when the bot stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlackBot:
+    """The wired bot; nothing of it listens yet."""
+
+    app: App
+    desk: Desk
+    api: SlackApi
+
+
+@contextmanager
+def slack_bot(parts: Base) -> Iterator[SlackBot]:
+    """Wire the bot and close everything in reverse at the end.
+
+    Raises:
+        SettingsInvalid: a token or a channel is missing.
+        ChatUnavailable: Slack does not answer, or refuses the token.
+    """
+    settings = parts.settings
+    settings.require_slack()
+    token = settings.slack.bot_token.get_secret_value()
+    api = SlackApi(token, settings.slack.api_url, patient=True)
+    with ExitStack() as closing:
+        timers = BackgroundTimers()
+        closing.callback(timers.close)
+        outbox = Outbox(
+            SlackApi(token, settings.slack.api_url),
+            on_card=lambda run_id, channel, ts: _note_card(parts, run_id, channel, ts),
+        )
+        closing.callback(outbox.close, _FLUSH)
+        channels = settings.slack.channels
+        presenter = SlackPresenter(outbox, channels[0], api.identity.permalink)
+        rules = settings.approval
+        access = Access(SlackDirectory(api), channels, settings.slack.requesters, rules)
+        desk = Desk(
+            parts.benches,
+            access,
+            parts.store.log,
+            parts.store.claims,
+            parts.store.deadlines,
+            presenter,
+            lambda channel: SlackBallot(api, channel),
+            timers,
+            parts.clock,
+        )
+        executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="desk")
+        closing.callback(executor.shutdown, wait=True, cancel_futures=True)
+        app = _bolt(parts, desk, Answers(executor))
+        _resume(parts, desk, presenter)
+        yield SlackBot(app, desk, api)
+
+
+def _bolt(parts: Base, desk: Desk, answers: Answers) -> App:
+    slack = parts.settings.slack
+    token = slack.bot_token.get_secret_value()
+    app = App(
+        client=WebClient(token, base_url=slack.api_url),
+        signing_secret=slack.signing_secret.get_secret_value() or None,
+        request_verification_enabled=slack.mode == "http",
+    )
+    errors.register(app, parts.store.deliveries)
+    commands.register(app, desk, answers)
+    actions.register(app, desk, answers)
+    reactions.register(app, desk, answers)
+    return app
+
+
+def _note_card(parts: Base, run_id: str, channel: str, ts: str) -> None:
+    """Remember where a run's card is, so that a restarted bot paints that one."""
+    draft = Draft(CARD, Phase.NOTE, run_id=run_id, channel=channel, detail={"ts": ts})
+    try:
+        parts.store.log.append(draft)
+    except AuditUnavailable:
+        logger.warning("the place of the card of run %s is not logged", run_id)
+
+
+def _resume(parts: Base, desk: Desk, presenter: SlackPresenter) -> None:
+    """Paint the cards of unfinished runs again, then pick the runs up."""
+    runs = unfinished(parts.store.log, parts.store.claims)
+    for run in runs:
+        channel, ts = run.card or ("", "")
+        asked = run.asked
+        if asked is not None:
+            presenter.adopt(run.run_id, channel or asked.origin.channel, ts, run.events)
+    pick_up(runs, desk)

@@ -1,0 +1,49 @@
+"""The buttons on our messages; their value is the run or the target they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from slack_bolt import Ack, App, Respond
+
+from bot.adapters.slack.blocks import Look
+from bot.adapters.slack.blocks_answers import begun, said
+from bot.core.desk import Desk
+from bot.core.models import Origin
+from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, REFRESH_ALL
+from handlers.answers import Answers
+from handlers.origins import Payload, of_action
+
+Button = Callable[[Desk, Origin, str], Look | None]
+
+
+def register(app: App, desk: Desk, answers: Answers) -> None:
+    """Register every button of the permission table."""
+    for spec, button in ((CANCEL_RUN, cancel), (REFRESH_ALL, refresh_all), (ARM_RETENTION, arm)):
+        app.action(spec.action)(_listener(button, desk, answers))
+
+
+def _listener(button: Button, desk: Desk, answers: Answers) -> Callable[..., None]:
+    def listen(ack: Ack, body: Payload, respond: Respond) -> None:
+        ack()
+        origin, value = of_action(body), str(body["actions"][0].get("value", ""))
+        answers.later(respond, lambda: button(desk, origin, value))
+
+    return listen
+
+
+def cancel(desk: Desk, origin: Origin, run_id: str) -> Look:
+    """Ask a run to stop."""
+    desk.cancel(origin, run_id)
+    return said(f"Run {run_id} stops at its next safe point.")
+
+
+def refresh_all(desk: Desk, origin: Origin, target: str) -> Look:
+    """Refresh all views of a target."""
+    return begun("refresh", desk.refresh_all(origin, target))
+
+
+def arm(desk: Desk, origin: Origin, run_id: str) -> Look:
+    """Let retention run again after a restore."""
+    jobs = ", ".join(map(str, desk.arm_retention(origin, run_id)))
+    return said(f"Retention runs again: job {jobs}. It may drop restored data that is old enough.")
