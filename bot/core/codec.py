@@ -35,7 +35,7 @@ def from_json(kind: type[T], value: object) -> T:
     """Build a ``kind`` from what `to_json` made of one; unknown keys are left out.
 
     Raises:
-        KeyError: a field without a default is missing.
+        TypeError: a field without a default is missing.
         ValueError: a value does not fit.
     """
     return cast(T, _build(kind, value))
