@@ -34,6 +34,7 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
     for warning in settings.warnings:
         logger.warning("%s", warning)
     stop = threading.Event()

@@ -166,7 +166,7 @@ class StepUndone(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(Event):
     """The run ended: ``succeeded``, ``unverified``, ``failed``, ``cancelled``, ``not approved``,
-    ``refused``."""
+    ``refused``, ``dry run``, ``interrupted``."""
 
     outcome: str
     sentence: str

@@ -44,6 +44,7 @@ class RunView:
         sentence: what came of it.
         seconds: how long it took in all.
         counts: how many tables, chunks … there are now.
+        waiting: retention jobs that an approver may let run again.
     """
 
     run_id: str
@@ -63,6 +64,7 @@ class RunView:
     sentence: str = ""
     seconds: float = 0.0
     counts: Mapping[str, int] = field(default_factory=dict)
+    waiting: tuple[int, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -204,6 +206,9 @@ def _(event: ev.StepProgressed, view: RunView) -> RunView:
 
 @_after.register
 def _(event: ev.StepFinished, view: RunView) -> RunView:
+    waiting = event.facts.get("waiting") if event.step is StepName.JOBS else None
+    if isinstance(waiting, list | tuple):
+        view = replace(view, waiting=tuple(int(job) for job in waiting))
     return _ended(view, event.step, StepState.DONE, event.summary, event.seconds)
 
 

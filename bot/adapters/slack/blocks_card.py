@@ -20,6 +20,8 @@ from bot.adapters.slack.blocks import (
     who,
     words,
 )
+from bot.adapters.slack.blocks_buttons import buttons
+from bot.core.permissions import CANCEL_RUN
 from bot.core.redaction import safe_line
 from bot.core.run_view import GateState, GateView, RunView, StepState, StepView
 from bot.core.wording import bar, counted, duration, rough, share, shortened
@@ -34,6 +36,8 @@ OUTCOMES = {
     "cancelled": "black_square_for_stop",
     "not approved": "no_entry_sign",
     "refused": "no_entry",
+    "dry run": "eyes",
+    "interrupted": "rotating_light",
 }
 """Emoji of a run's outcomes."""
 
@@ -58,6 +62,8 @@ def card(view: RunView, permalink: Permalink) -> Look:
         blocks.append(_delay(view.delay))
     if view.finished:
         blocks.append(_outcome(view))
+    else:
+        blocks.append(buttons((CANCEL_RUN, view.run_id)))
     blocks.append(context(f"Run `{plain(view.run_id, 40)}`"))
     return fit(summary(view), blocks, view.run_id)
 

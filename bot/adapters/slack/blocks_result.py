@@ -21,11 +21,13 @@ from bot.adapters.slack.blocks import (
     who,
     words,
 )
+from bot.adapters.slack.blocks_buttons import buttons
 from bot.adapters.slack.blocks_card import OUTCOMES
 from bot.core.models import Check, Person, Verdict
+from bot.core.permissions import ARM_RETENTION, REFRESH_ALL
 from bot.core.plan import StepName
 from bot.core.redaction import safe_line, safe_text, tail
-from bot.core.run_view import GateView, RunView, StepView
+from bot.core.run_view import GateView, RunView, StepState, StepView
 from bot.core.wording import duration, shortened
 
 _VERDICTS = {
@@ -46,6 +48,7 @@ def result(view: RunView) -> Look:
         paragraph([sign, words(" "), *_for(view.requester), words(shortened(view.sentence, 1500))]),
         _numbers(view),
         *_evidence(view),
+        *_offers(view),
         context(f"Run `{plain(view.run_id, 40)}`. {pointer(view.run_id)}"),
     ]
     to = f"{mention_of(view.requester)} " if view.requester else ""
@@ -106,6 +109,15 @@ def note(pieces: Sequence[tuple[str, str]]) -> Look:
 
 def _for(person: Person | None) -> list[Json]:
     return [who(person), words(" ")] if person else []
+
+
+def _offers(view: RunView) -> list[Json]:
+    """Return what may be done next, after a restore whose database serves."""
+    restored = view.step(StepName.CUT_OVER)
+    if view.operation != "restore" or restored is None or restored.state is not StepState.DONE:
+        return []
+    armed = [(ARM_RETENTION, view.run_id)] if view.waiting else []
+    return [buttons((REFRESH_ALL, view.target), *armed)]
 
 
 def _numbers(view: RunView) -> Json:
