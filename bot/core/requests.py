@@ -37,13 +37,15 @@ def new_run_id() -> str:
 def words(text: str) -> list[str]:
     """Split a command's text; quotes hold words together, also the curly ones Slack makes.
 
+    An empty pair of quotes is no word.
+
     Raises:
         Refused: too long, or a quote is left open.
     """
     if len(text) > MAX_TEXT:
         raise Refused("too_long", f"That is {len(text)} characters; {MAX_TEXT} is the most.")
     try:
-        return shlex.split(text.translate(_QUOTES))
+        return [word for word in shlex.split(text.translate(_QUOTES)) if word]
     except ValueError as error:
         raise Refused("open_quote", "A quote is left open; close it, or leave it out.") from error
 
@@ -73,7 +75,7 @@ def parse_restore(text: str, targets: Collection[str]) -> RestoreRequest:
     target = rest[1] if len(rest) == 2 else ""
     if target:
         known_target(target, targets)
-    return RestoreRequest(target, rest[0], dry_run, reason.strip(" \"'")[:200])
+    return RestoreRequest(target, rest[0], dry_run, reason.translate(_QUOTES).strip(" \"'")[:200])
 
 
 def parse_refresh(text: str, targets: Collection[str], now: datetime) -> RefreshRequest:

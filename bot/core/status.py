@@ -174,7 +174,7 @@ def _jobs_scheduled(status: Status, expected: Expectations) -> Check:
     held = len(ours) - len(armed)
     if held:
         evidence += f", {held} paused"
-    if surprising and not expected.paused_jobs:
+    if surprising:
         evidence += f" ({', '.join(str(j.id) for j in surprising)})"
     return Check(name, Verdict.OK, evidence)
 
