@@ -6,14 +6,17 @@ import argparse
 import logging
 import signal
 import sys
-import threading
+from queue import Empty, SimpleQueue
 
 from bot.app import base
 from bot.connection import alive, connected
+from bot.core.runs import Runs
 from bot.settings import Settings
 from bot.slack_app import slack_bot
 
 logger = logging.getLogger(__name__)
+
+_LOOK = 0.5  # seconds between looks at runs that keep the bot from stopping
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,17 +40,31 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     for warning in settings.warnings:
         logger.warning("%s", warning)
-    stop = threading.Event()
+    signals: SimpleQueue[int] = SimpleQueue()  # its put() may be called from a handler
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda number, _: signals.put(number))
     with base(settings) as parts, slack_bot(parts) as bot, connected(bot.app, bot.api, settings):
         sys.stdout.write("tsbot is connected.\n")
         sys.stdout.flush()
-        stop.wait()
-        busy = bot.desk.runs.active()
-        if busy:
-            logger.warning("stopping with runs at work: %s", ", ".join(busy))
+        signals.get()
+        _let_runs_end(bot.desk.runs, signals)
     return 0
+
+
+def _let_runs_end(runs: Runs, signals: SimpleQueue[int]) -> None:
+    """Wait for runs at work, until a second signal; a run at its gate goes on after the restart."""
+    told = False
+    while busy := runs.busy():
+        if not told:
+            told = True
+            names = ", ".join(busy)
+            logger.warning("waiting for runs at work (%s); a second signal breaks them off", names)
+        try:
+            signals.get(timeout=_LOOK)
+        except Empty:
+            continue
+        logger.error("breaking off: %s", ", ".join(busy))
+        return
 
 
 def health(settings: Settings, _: argparse.Namespace) -> int:

@@ -86,6 +86,11 @@ class SlackGate:
         if standing and (standing.ref.channel, standing.ref.ts) == (channel, ts):
             self._hint.set()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the run stands at the gate now; it can be left there when the bot stops."""
+        return self._standing is not None
+
     def wake(self) -> None:
         """Let the gate look again, such as after a cancel."""
         self._hint.set()

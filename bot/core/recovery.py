@@ -94,8 +94,9 @@ def _read(log: AuditLog, run_id: str) -> Unfinished:
 
 def pick_up(runs: Sequence[Unfinished], desk: Desk) -> None:
     """Go on waiting at gates; close all others, saying what somebody has to look at."""
+    waiting = {deadline.run_id for deadline in desk.deadlines.pending()}
     for run in runs:
-        asked, gate = run.asked, run.gate
+        asked, gate = run.asked, run.gate if run.run_id in waiting else None
         if asked is not None and gate is not None and not run.begun:
             try:
                 request = parse_restore(asked.arguments, desk.benches)

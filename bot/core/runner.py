@@ -154,6 +154,7 @@ class RestoreRun:
         self._stop_if_cancelled(stage)
         if SPECS[stage.name].destructive and not self._approved:
             work.plan = self._pass_gate(work.plan)
+            work.relock()  # the server may have been restarted during the wait
         self._log.started(stage.name, stage.intent(work), safe=stage.safe)
         self._begun.append(stage)
         try:

@@ -55,10 +55,10 @@ class Runs:
         with self._lock:
             return self._active.get(run_id)
 
-    def active(self) -> tuple[str, ...]:
-        """Return the ids of all runs that have not ended."""
+    def busy(self) -> tuple[str, ...]:
+        """Return the ids of the runs that must not be broken off; those at a gate may be."""
         with self._lock:
-            return tuple(self._active)
+            return tuple(r.run_id for r in self._active.values() if not _at_gate(r))
 
     def cancel(self, run_id: str) -> bool:
         """Ask a run to stop at its next safe point and return whether it is still at work."""
@@ -94,3 +94,7 @@ class Runs:
             with self._lock:
                 self._active.pop(run.run_id, None)
                 self._threads.pop(run.run_id, None)
+
+
+def _at_gate(run: ActiveRun) -> bool:
+    return run.gate is not None and run.gate.waiting
