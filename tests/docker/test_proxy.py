@@ -124,6 +124,7 @@ ALLOWED = {
     "start": ("POST", "/v1.41/containers/<APP>/start"),
     "exec": ("POST", EXEC, GOOD, JSON_TYPE),
     "exec with variables": exec_with(exec_body(Env=["PGAPPNAME=a \"b\" \\ é", "LC_ALL=C"])),
+    "exec in another time zone": exec_with(exec_body(Env=["PGAPPNAME=x", "TZ=UTC"])),
     "look at an exec": ("GET", "/v1.41/exec/<EXEC>/json"),
 }  # fmt: skip
 
