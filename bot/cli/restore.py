@@ -8,20 +8,23 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from types import FrameType
 
 from bot.app import Base, base
 from bot.cli.terminal import TerminalPresenter
 from bot.core import events as ev
-from bot.core.audit import Claim, Draft
+from bot.core.audit import Draft
 from bot.core.audit import Phase as AuditPhase
 from bot.core.bench import Bench, choose
-from bot.core.errors import GateNotPassed
+from bot.core.claiming import Claiming
+from bot.core.errors import GateNotPassed, Refused
 from bot.core.journal import Journal
 from bot.core.models import Origin, Person
 from bot.core.plan import Plan
+from bot.core.ports import AuditLog
 from bot.core.prepare import RestoreRequest
 from bot.core.requests import new_run_id
 from bot.core.runner import RestoreRun
@@ -81,9 +84,19 @@ class OperatorGate:
 
 
 def _asked(name: str) -> bool:
+    """Ask on the terminal.
+
+    Raises:
+        GateNotPassed: Ctrl-C, Ctrl-D or SIGTERM instead of an answer.
+    """
     if not sys.stdin.isatty():
         return False
-    return input(f"Type {name} to restore it, anything else to leave it: ").strip() == name
+    try:
+        with _handling_signals(signal.default_int_handler):
+            answer = input(f"Type {name} to restore it, anything else to leave it: ")
+    except (KeyboardInterrupt, EOFError) as error:
+        raise GateNotPassed("cancelled", "cancelled at the question") from error
+    return answer.strip() == name
 
 
 def restore(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -93,17 +106,40 @@ def restore(settings: Settings, arguments: argparse.Namespace) -> int:
         Refused: the target is unknown or busy.
         AuditUnavailable: the log cannot be written.
     """
-    with base(settings) as parts:
-        bench = choose(parts.benches, arguments.target)
-        run_id, operator = new_run_id(), _operator()
-        claim = Claim(bench.target.name, run_id, operator.id, parts.clock.now())
-        parts.store.claims.take(claim)
-        try:
-            with _cancel_by_signal() as cancelled:
-                finished = _run(parts, bench, run_id, operator, arguments, cancelled)
-        finally:
-            parts.store.claims.release(bench.target.name, run_id)
+    run_id, operator = new_run_id(), _operator()
+    with base(settings) as parts, ExitStack() as stack:
+        with _refusal_logged(parts.store.log, operator, arguments):
+            bench = choose(parts.benches, arguments.target)
+            claiming = Claiming(parts.store.claims)
+            stack.enter_context(claiming.held(bench, run_id, operator.id))
+        cancelled = stack.enter_context(_cancel_by_signal())
+        finished = _run(parts, bench, run_id, operator, arguments, cancelled)
     return EXIT_OK if finished.outcome in {"succeeded", "dry run"} else EXIT_FAILED
+
+
+@contextmanager
+def _refusal_logged(
+    log: AuditLog, operator: Person, arguments: argparse.Namespace
+) -> Iterator[None]:
+    """Log what is refused before there is a run to log it with."""
+    try:
+        yield
+    except Refused as refusal:
+        log.append(
+            Draft(
+                "command",
+                AuditPhase.NOTE,
+                "refused",
+                actor_id=operator.id,
+                actor_name=operator.name,
+                channel="cli",
+                target=arguments.target,
+                backup=arguments.backup,
+                arguments=_command_line(),
+                detail={"command": "restore", "code": refusal.code, "sentence": refusal.sentence},
+            )
+        )
+        raise
 
 
 def _run(
@@ -127,7 +163,7 @@ def _run(
             target=bench.target.name,
             origin=Origin(operator, "cli"),
             backup=request.backup,
-            arguments=" ".join(sys.argv[1:]),
+            arguments=_command_line(),
         )
     )
     run = RestoreRun(
@@ -148,15 +184,23 @@ def _run(
 def _cancel_by_signal() -> Iterator[threading.Event]:
     """Let Ctrl-C and SIGTERM cancel at the next safe point instead of breaking off."""
     cancelled = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: cancelled.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
+    with _handling_signals(lambda *_: cancelled.set()):
         yield cancelled
+
+
+@contextmanager
+def _handling_signals(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Handle Ctrl-C and SIGTERM otherwise meanwhile."""
+    before = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _command_line() -> str:
+    return " ".join(sys.argv[1:])
 
 
 def _operator() -> Person:

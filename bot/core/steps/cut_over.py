@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.core.errors import DatabaseRefused, StepFailed
+from bot.core.models import Facts
 from bot.core.plan import StepName
 from bot.core.steps.database import PG_CRON
 from bot.core.steps.pg_restore import bound_to_cron, run_pg_restore
@@ -33,12 +34,14 @@ def _cut_over(work: Work) -> Outcome:
         work.cluster.allow_connections(live, False)
         renames.insert(0, (live, plan.set_aside))
     ended = _rename(work, renames)
+    facts: Facts = {"ended": ended, "set_aside": plan.set_aside if plan.live else ""}
+    work.facts[StepName.CUT_OVER] = facts  # committed: whatever fails from here on, no way back
     work.live.restart_workers()
     cron = _restore_cron(work)
     kept = f"; the old database is kept as {plan.set_aside}" if plan.live else ""
     return Outcome(
         f"{live} is now the restored database, {ended} sessions ended{kept}{cron}",
-        {"ended": ended, "set_aside": plan.set_aside if plan.live else ""},
+        facts,
     )
 
 

@@ -6,10 +6,11 @@ One-shot ``-j`` loses policies and watermarks, so it is never used on the whole 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
-from bot.core.errors import DatabaseRefused, RunCancelled, StepFailed, Unavailable
+from bot.core.errors import DatabaseRefused, RunCancelled, StepFailed, TsbotError, Unavailable
 from bot.core.models import Ownership
 from bot.core.pg_errors import ErrorCollector, RestoreErrors
 from bot.core.plan import Plan, StepName
@@ -21,6 +22,7 @@ from bot.core.toc import TocEntry
 
 _ROUTINE = re.compile(r"^pg_restore: (creating|processing|executing|connecting|finished|launching)")
 _TAIL_LINES = 20
+_LOOK_EVERY = 0.5  # seconds between looks for a wish to stop
 
 
 def application_name(plan: Plan) -> str:
@@ -48,17 +50,18 @@ def run_pg_restore(
     listing = _write_list(work, work.toc.select(wanted))
     watch = _Watch(work, RestoreProgress(entries))
     try:
-        result = work.host.execute(
-            work.plan.container.id,
-            _argv(work, database, listing, options),
-            user=work.plan.target.exec_user,
-            env={"PGAPPNAME": application_name(work.plan), "TZ": "UTC"},
-            on_line=watch.take,
-        )
+        with _ended_when_cancelled(work):
+            result = work.host.execute(
+                work.plan.container.id,
+                _argv(work, database, listing, options),
+                user=work.plan.target.exec_user,
+                env={"PGAPPNAME": application_name(work.plan), "TZ": "UTC"},
+                on_line=watch.take,
+            )
     finally:
         with suppress(Unavailable):
             work.dump.remove(listing)
-    if watch.ended:
+    if result.exit_code != 0 and _to_be_ended(work):
         raise RunCancelled("pg_restore was ended because the run was cancelled")
     return watch.errors.verdict(result.exit_code), "\n".join(watch.tail)
 
@@ -86,13 +89,42 @@ def _argv(work: Work, database: str, listing: str, options: tuple[str, ...]) -> 
     )
 
 
+@contextmanager
+def _ended_when_cancelled(work: Work) -> Iterator[None]:
+    """End pg_restore's sessions when somebody asks to stop, also while it prints nothing.
+
+    Docker cannot end an exec, and pg_restore outlives its client. One table can take hours
+    without a line, so lines are no occasion to look; and a session may just be opening, so it is
+    done until pg_restore has ended.
+    """
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_LOOK_EVERY):
+            if _to_be_ended(work):
+                with suppress(TsbotError):  # tried again in a moment
+                    work.cluster.terminate_application(application_name(work.plan))
+
+    thread = threading.Thread(target=watch, name="cancel-pg-restore", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _to_be_ended(work: Work) -> bool:
+    """After the cut-over it is too late to stop."""
+    return work.cancelled() and StepName.CUT_OVER not in work.facts
+
+
 class _Watch:
-    """Takes pg_restore's lines: errors, progress, the tail, and a wish to stop."""
+    """Takes pg_restore's lines: errors, progress and the tail."""
 
     def __init__(self, work: Work, progress: RestoreProgress) -> None:
         self.errors = ErrorCollector()
         self.tail: list[str] = []
-        self.ended = False
         self._work = work
         self._progress = progress
 
@@ -107,13 +139,6 @@ class _Watch:
         step = self._progress.take(line)
         if step:
             self._work.progress(*step)
-        if self._work.cancelled() and not self.ended:
-            self._end()
-
-    def _end(self) -> None:
-        """Docker cannot end an exec, and pg_restore outlives its client: end its sessions."""
-        self._work.cluster.terminate_application(application_name(self._work.plan))
-        self.ended = True
 
 
 def _intent(work: Work) -> Intent:
