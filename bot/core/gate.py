@@ -120,10 +120,12 @@ class SlackGate:
         gate, self.resumed = self.resumed, None
         if gate is None:
             return None
-        if gate.notice.digest == plan.digest():
+        if gate.notice.digest == plan.digest() and gate.notice.rules == self.rules:
             self._arm(gate)
             return gate
-        self._close(gate, "voided", "the plan changed while the bot was away; vote on the new one")
+        what = "plan" if gate.notice.rules == self.rules else "approval settings"
+        sentence = f"the {what} changed while the bot was away; vote on the new message"
+        self._close(gate, "voided", sentence)
         return None
 
     def _open(self, plan: Plan, requester: Person) -> OpenGate:
