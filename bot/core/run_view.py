@@ -144,10 +144,11 @@ def _(event: ev.GateDelayed, view: RunView) -> RunView:
 @_after.register
 def _(event: ev.VoteTaken, view: RunView) -> RunView:
     gate = view.gate
-    if gate is None or event.refusal or gate.digest != event.digest or event.mark is Mark.VETO:
+    if gate is None or gate.digest != event.digest or event.mark is Mark.VETO:
         return replace(view, delay="")
     others = tuple(p for p in gate.approvers if p.id != event.person.id)
-    return replace(view, gate=replace(gate, approvers=(*others, event.person)), delay="")
+    counted = () if event.refusal else (event.person,)  # a vote that counted may stop counting
+    return replace(view, gate=replace(gate, approvers=(*others, *counted)), delay="")
 
 
 @_after.register

@@ -28,7 +28,7 @@ class VoteCount:
     directory: Directory
     journal: Journal
     clock: Clock
-    _seen: dict[tuple[str, Mark], Person] = field(default_factory=dict, init=False)
+    _seen: dict[tuple[str, Mark], Ruling] = field(default_factory=dict, init=False)
 
     def forget(self) -> None:
         """Start over: marks on another message are other votes."""
@@ -73,7 +73,7 @@ class VoteCount:
             event = ev.VoteWithdrawn(
                 run_id=notice.plan.run_id,
                 at=self.clock.now(),
-                person=self._seen.pop(key),
+                person=self._seen.pop(key).member.person,
                 mark=key[1],
                 digest=notice.digest,
             )
@@ -82,11 +82,15 @@ class VoteCount:
     def _fresh(
         self, notice: GateNotice, rulings: list[Ruling]
     ) -> Iterator[tuple[ev.VoteTaken, Ruling]]:
-        """Yield what is new since the last look: each person's mark once, whatever its aliases."""
+        """Yield what is new since the last look: each person's mark once, whatever its aliases.
+
+        A mark is new again where it counts no longer, such as after its voter left the list.
+        """
         for ruling in rulings:
-            if _key(ruling) in self._seen:
+            before = self._seen.get(_key(ruling))
+            if before and before.refusal == ruling.refusal:
                 continue
-            self._seen[_key(ruling)] = ruling.member.person
+            self._seen[_key(ruling)] = ruling
             event = ev.VoteTaken(
                 run_id=notice.plan.run_id,
                 at=self.clock.now(),

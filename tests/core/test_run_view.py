@@ -126,6 +126,12 @@ def test_votes_that_do_not_count_are_not_counted() -> None:
         assert gate.approvers == ()
 
 
+def test_a_vote_that_stops_counting_leaves_the_picture() -> None:
+    view = folded(requested(), planned(), OPENED, vote(), vote(refusal="off the list"))
+    assert view.gate is not None
+    assert view.gate.approvers == ()
+
+
 def test_a_vote_taken_back_during_the_grace_opens_the_gate_again() -> None:
     quorum = ev.QuorumReached(
         run_id=RUN, at=after(8), approvers=(BEN,), starts_at=after(23), digest=NOTICE.digest
