@@ -11,6 +11,7 @@ from bot.adapters.audit_log import AuditStore
 from bot.adapters.clock import SystemClock
 from bot.cli import audit, check, restore, run
 from bot.core.errors import Refused, SettingsInvalid, TsbotError
+from bot.core.redaction import Secrets
 from bot.manifest import manifest_yaml
 from bot.settings import Settings, load_settings
 
@@ -23,11 +24,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _call(arguments)
     except (SettingsInvalid, Refused) as error:
-        print(f"tsbot: {error}", file=sys.stderr)
+        _complain(error)
         return WRONG_INPUT
     except TsbotError as error:
-        print(f"tsbot: {error}", file=sys.stderr)
+        _complain(error)
         return FAILED
+
+
+def _complain(error: TsbotError) -> None:
+    """Say what is wrong; it may quote text from outside, or a token put in the wrong place."""
+    print(Secrets().clean(f"tsbot: {error}"), file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
