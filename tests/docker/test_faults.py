@@ -158,20 +158,29 @@ def test_a_pg_restore_whose_session_is_ended_is_undone(
     assert_undone_in_the_log(finished, last="pg_restore", status="failed")
 
 
-@pytest.mark.parametrize("way", ["SIGTERM", "Ctrl-C"])
-def test_a_restore_is_cancelled_while_pg_restore_is_silent(
-    installation: Installation, held: str, way: str
+def test_sigterm_cancels_a_restore_while_pg_restore_is_silent(
+    installation: Installation, held: str
 ) -> None:
     with undone(installation), installation.restoring(held, "--yes") as running:
         until_held(running)
-        if way == "SIGTERM":
-            running.terminate()
-        else:
-            running.type("\x03")
+        running.terminate()
         finished = running.finish()
     assert_undone_in_the_log(finished, last="pg_restore", status="cancelled")
     assert installation.database.rows("postgres", HOLDING) == []
     assert installation.audit("verify")[0] == 0
+
+
+def test_ctrl_c_cancels_a_restore_that_was_confirmed_on_the_terminal(
+    installation: Installation, held: str
+) -> None:
+    with undone(installation), installation.restoring(held) as running:
+        running.until_printed("Type prod to restore it")
+        running.type("prod\n")
+        until_held(running)
+        running.type("\x03")
+        finished = running.finish()
+    assert finished.entry("gate", Phase.OUTCOME).draft.status == "approved"
+    assert_undone_in_the_log(finished, last="pg_restore", status="cancelled")
 
 
 def test_without_the_audit_log_no_further_step_begins_and_all_is_undone(
