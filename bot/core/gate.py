@@ -26,10 +26,17 @@ from bot.core.vote_count import VoteCount
 
 @dataclass(frozen=True, slots=True)
 class OpenGate:
-    """A gate whose message stands in the channel, also one from before a restart of the bot."""
+    """A gate whose message stands in the channel, also one from before a restart of the bot.
+
+    Args:
+        notice: what its message says.
+        ref: where that is.
+        answered: the votes that were logged and answered before the restart.
+    """
 
     notice: GateNotice
     ref: BallotRef
+    answered: tuple[ev.VoteTaken, ...] = ()
 
 
 class Gate(Protocol):
@@ -122,6 +129,7 @@ class SlackGate:
             return None
         if gate.notice.digest == plan.digest() and gate.notice.rules == self.rules:
             self._arm(gate)
+            self._votes.remember(gate.answered)
             return gate
         what = "plan" if gate.notice.rules == self.rules else "approval settings"
         sentence = f"the {what} changed while the bot was away; vote on the new message"

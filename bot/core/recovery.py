@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.core import events as ev
+from bot.core.approvals import Mark
 from bot.core.audit import Draft, Phase, Query
 from bot.core.desk import HOLDER, Desk
 from bot.core.errors import Refused
@@ -41,11 +42,12 @@ class Unfinished:
     @property
     def gate(self) -> OpenGate | None:
         """The gate it stood at, None where it had passed it or never came to it."""
-        for event in reversed(self.events):
+        for position, event in reversed(tuple(enumerate(self.events))):
             if isinstance(event, ev.GateClosed):
                 return None
             if isinstance(event, ev.GateOpened):
-                return OpenGate(event.notice, BallotRef(event.channel, event.ts))
+                ref = BallotRef(event.channel, event.ts)
+                return OpenGate(event.notice, ref, _answered(self.events[position:]))
         return None
 
     @property
@@ -73,6 +75,17 @@ class Unfinished:
             f"The bot was restarted in the middle of “{SPECS[last.step].title}” ({last.intent}). "
             f"Look at the server before you ask again: nothing was taken back.{down}"
         )
+
+
+def _answered(events: Sequence[ev.Event]) -> tuple[ev.VoteTaken, ...]:
+    """Return the last word on each mark; what was taken back may come again and is new then."""
+    votes: dict[tuple[str, Mark], ev.VoteTaken] = {}
+    for event in events:
+        if isinstance(event, ev.VoteTaken):
+            votes[(event.person.id, event.mark)] = event
+        elif isinstance(event, ev.VoteWithdrawn):
+            votes.pop((event.person.id, event.mark), None)
+    return tuple(votes.values())
 
 
 def unfinished(log: AuditLog, claims: Claims) -> tuple[Unfinished, ...]:

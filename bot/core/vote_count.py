@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bot.core import events as ev
@@ -33,6 +33,12 @@ class VoteCount:
     def forget(self) -> None:
         """Start over: marks on another message are other votes."""
         self._seen.clear()
+
+    def remember(self, answered: Iterable[ev.VoteTaken]) -> None:
+        """Take these votes as logged and answered; they are counted from Slack all the same."""
+        for vote in answered:
+            ruling = Ruling(Member(vote.person, team_id=""), vote.mark, vote.refusal)
+            self._seen[_key(ruling)] = ruling
 
     def count(self, ref: BallotRef, notice: GateNotice, answer: Callable[[str], None]) -> Tally:
         """Read everything back and count; ``answer`` says something in the message's thread.

@@ -6,10 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.core import events as ev
+from bot.core.approvals import Mark
 from bot.core.gate import OpenGate
+from bot.core.models import Person
 from bot.core.plan import Plan
-from tests.core.booth import CHO, PLAN, RULES, Booth, ending, eventually
-from tests.core.run_samples import BEN, a_notice, a_plan
+from bot.core.recovery import Unfinished
+from tests.core.booth import CHO, PLAN, RULES, Booth, ending, eventually, looked_again
+from tests.core.run_samples import BEN, RUN, START, a_notice, a_plan
 
 
 def standing(booth: Booth, plan: Plan = PLAN) -> OpenGate:
@@ -46,3 +49,33 @@ def test_a_plan_that_changed_meanwhile_voids_the_old_message_and_its_votes(booth
     booth.slack.react(BEN, ts="2")
     booth.slack.react(CHO, ts="2")
     assert set(future.result(5)) == {BEN, CHO}
+
+
+EVE = Person("U0EVE", "Eve")
+
+
+def vote(person: Person, refusal: str = "") -> ev.VoteTaken:
+    return ev.VoteTaken(
+        run_id=RUN, at=START, person=person, mark=Mark.APPROVE, refusal=refusal, digest="ab"
+    )
+
+
+def test_votes_answered_before_a_restart_are_not_answered_again(booth: Booth) -> None:
+    booth.slack.react(EVE)
+    booth.slack.react(BEN)
+    answered = (vote(EVE, "only members of this workspace can approve"), vote(BEN))
+    booth.start(resumed=replace(standing(booth), answered=answered))
+    looked_again(booth)
+    assert (booth.logged(ev.VoteTaken), booth.slack.answers) == ([], [])
+    booth.slack.take_back(BEN)
+    eventually(lambda: booth.logged(ev.VoteWithdrawn))
+
+
+def test_the_votes_of_the_gate_that_stood_last_are_taken_from_the_log() -> None:
+    opened = ev.GateOpened(run_id=RUN, at=START, notice=a_notice(), channel="C0OPS", ts="1")
+    voided = ev.GateClosed(run_id=RUN, at=START, outcome="voided", sentence="", digest="ab")
+    back = ev.VoteWithdrawn(run_id=RUN, at=START, person=CHO, mark=Mark.APPROVE, digest="ab")
+    again = replace(opened, ts="2")
+    run = Unfinished(RUN, (opened, vote(EVE), voided, again, vote(CHO), vote(BEN), back))
+    assert run.gate is not None
+    assert (run.gate.ref.ts, run.gate.answered) == ("2", (vote(BEN),))
