@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from socketserver import ThreadingMixIn
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
@@ -17,6 +16,7 @@ from slack_bolt.adapter.wsgi import SlackRequestHandler
 
 from bot.adapters.slack.client import SlackApi
 from bot.core.errors import ChatUnavailable
+from bot.http_server import serving
 from bot.manifest import HTTP_PATH
 from bot.settings import Settings
 
@@ -28,95 +28,131 @@ BEAT = 10.0
 STALE = 60.0
 """Seconds after the last heartbeat at which the bot counts as dead."""
 
+QUIET = 600.0
+"""Seconds without a word after which a socket is replaced.
+
+A socket can be open, answer pings, and yet get no more envelopes (bolt-python#1529,
+python-slack-sdk#1701); from outside it looks like one in a quiet channel.
+"""
+
 
 def heartbeat_path(settings: Settings) -> Path:
     """Return the file whose time says when Slack was last seen alive; beside the audit log."""
     return settings.audit_path.with_suffix(".heartbeat")
 
 
-def alive(settings: Settings) -> bool:
-    """Return whether the last heartbeat is recent."""
+def alive(settings: Settings, stale: float = STALE) -> bool:
+    """Return whether the last heartbeat is no older than ``stale`` seconds."""
     try:
-        return time.time() - heartbeat_path(settings).stat().st_mtime < STALE
+        return time.time() - heartbeat_path(settings).stat().st_mtime < stale
     except OSError:
         return False
 
 
 @contextmanager
-def connected(app: App, api: SlackApi, settings: Settings) -> Iterator[None]:
-    """Listen to Slack as long as the context lasts, with a heartbeat."""
-    listening = _socket(app, settings) if settings.slack.mode == "socket" else _http(app, settings)
-    with listening as is_connected, _heartbeat(settings, api, is_connected):
-        yield
+def connected(
+    app: App, api: SlackApi, settings: Settings, *, beat: float = BEAT, quiet: float = QUIET
+) -> Iterator[str]:
+    """Listen to Slack as long as the context lasts, with a heartbeat.
+
+    Yields the address Slack's requests are taken at, empty in Socket Mode.
+
+    Args:
+        app: with all listeners.
+        api: asked at each beat whether Slack answers.
+        settings: mode, address and tokens.
+        beat: seconds between looks at the connection.
+        quiet: seconds without a word after which a socket is replaced.
+
+    Raises:
+        ChatUnavailable: Slack offers no Socket Mode connection.
+        OSError: HTTP mode cannot listen at its address.
+    """
+    if settings.slack.mode == "http":
+        with _http(app, settings) as address, _heartbeat(settings, api, lambda: True, beat):
+            yield address
+    else:
+        with _socket(app, settings, quiet) as is_connected:  # noqa: SIM117 - one line is too long
+            with _heartbeat(settings, api, is_connected, beat):
+                yield ""
 
 
 @contextmanager
-def _socket(app: App, settings: Settings) -> Iterator[Callable[[], bool]]:
+def _socket(app: App, settings: Settings, quiet: float) -> Iterator[Callable[[], bool]]:
     handler = SocketModeHandler(app, settings.slack.app_token.get_secret_value())
-    handler.connect()  # type: ignore[no-untyped-call] # untyped in Bolt
+    watch = _Watch(handler, quiet)
     try:
-        yield lambda: _reconnected(handler)
+        handler.connect()  # type: ignore[no-untyped-call] # untyped in Bolt
+        yield watch.is_connected
     finally:
-        handler.close()  # type: ignore[no-untyped-call] # the same
+        watch.close()
 
 
-def _reconnected(handler: SocketModeHandler) -> bool:
-    """Return whether the socket is alive; a dead one is replaced, for the next look to see."""
-    client = handler.client
-    if client is None or client.is_connected():
-        return client is not None
-    try:
-        client.connect_to_new_endpoint(force=True)
-    except Exception:  # the SDK lets urllib's and its own errors through; the next beat tries again
-        logger.warning("Socket Mode is down, trying again in %.0f s", BEAT, exc_info=True)
-    return False
+class _Watch:
+    """Looks after one Socket Mode client, whose own reconnecting misses silent sockets.
 
+    Args:
+        handler: Bolt's.
+        quiet: seconds without a word after which a socket is replaced.
+    """
 
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
+    def __init__(self, handler: SocketModeHandler, quiet: float) -> None:
+        self._handler, self._client, self._quiet = handler, handler.client, quiet
+        self._heard = time.monotonic()
+        self._client.on_message_listeners.append(self._hear)
 
+    def is_connected(self) -> bool:
+        """Return whether the socket is alive; a dead one is replaced, for the next look to see."""
+        silent = time.monotonic() - self._heard > self._quiet
+        if self._client.is_connected() and not silent:
+            return True
+        try:
+            self._client.connect_to_new_endpoint(force=silent)
+        except Exception as error:  # noqa: BLE001 - urllib's and the SDK's own come through
+            logger.warning("Socket Mode is down, trying again: %s", error)
+        return False
 
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Leave requests out of the log; the audit log has what matters."""
+    def close(self) -> None:
+        """Disconnect; wakes the reader first, which would look for the end only every 3 s."""
+        self._client.auto_reconnect_enabled = False
+        session = self._client.current_session
+        if session is not None and session.sock is not None:
+            with suppress(OSError):  # closed meanwhile
+                session.sock.shutdown(socket.SHUT_RDWR)
+        self._handler.close()  # type: ignore[no-untyped-call] # untyped in Bolt
+
+    def _hear(self, _: str) -> None:
+        """Take note of any message; each new socket is greeted with a hello."""
+        self._heard = time.monotonic()
 
 
 @contextmanager
-def _http(app: App, settings: Settings) -> Iterator[Callable[[], bool]]:
+def _http(app: App, settings: Settings) -> Iterator[str]:
     slack = settings.slack
-    server = make_server(
-        slack.http_host,
-        slack.http_port,
-        SlackRequestHandler(app, path=HTTP_PATH),
-        server_class=_Server,
-        handler_class=_Quiet,
-    )
-    thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
-    thread.start()
-    logger.info("listening on %s:%d%s", *server.server_address[:2], HTTP_PATH)
-    try:
-        yield thread.is_alive
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    # It would write out whole requests of anybody who finds the port, unsigned as they are
+    logging.getLogger("slack_bolt.RequestVerification").setLevel(logging.WARNING)
+    application = SlackRequestHandler(app, path=HTTP_PATH)
+    with serving(application, slack.http_host, slack.http_port) as (host, port):
+        address = f"http://{host}:{port}{HTTP_PATH}"
+        logger.info("listening at %s", address)
+        yield address
 
 
 @contextmanager
 def _heartbeat(
-    settings: Settings, api: SlackApi, is_connected: Callable[[], bool]
+    settings: Settings, api: SlackApi, is_connected: Callable[[], bool], beat: float
 ) -> Iterator[None]:
     stop = threading.Event()
     path = heartbeat_path(settings)
 
-    def beat() -> None:
+    def work() -> None:
         while True:
             if is_connected() and _answers(api):
                 path.touch()
-            if stop.wait(BEAT):
+            if stop.wait(beat):
                 return
 
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread = threading.Thread(target=work, name="heartbeat", daemon=True)
     thread.start()
     try:
         yield

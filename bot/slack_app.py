@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from slack_bolt import App
-from slack_sdk import WebClient
 
 from bot.adapters.slack.ballot import SlackBallot
 from bot.adapters.slack.client import SlackApi
@@ -88,12 +87,14 @@ def slack_bot(parts: Base) -> Iterator[SlackBot]:
 
 def _bolt(parts: Base, desk: Desk, answers: Answers) -> App:
     slack = parts.settings.slack
-    token = slack.bot_token.get_secret_value()
     app = App(
-        client=WebClient(token, base_url=slack.api_url),
-        signing_secret=slack.signing_secret.get_secret_value() or None,
+        token=slack.bot_token.get_secret_value(),
+        token_verification_enabled=False,  # it would ask before the next line; SlackApi has asked
+        signing_secret=slack.signing_secret.get_secret_value(),
         request_verification_enabled=slack.mode == "http",
     )
+    # A client of our own would make Bolt warn of SLACK_BOT_TOKEN, which it reads by itself
+    app.client.base_url = slack.api_url
     errors.register(app, parts.store.deliveries)
     commands.register(app, desk, answers)
     actions.register(app, desk, answers)

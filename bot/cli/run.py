@@ -9,7 +9,7 @@ import sys
 from queue import Empty, SimpleQueue
 
 from bot.app import base
-from bot.connection import alive, connected
+from bot.connection import STALE, alive, connected
 from bot.core.runs import Runs
 from bot.settings import Settings
 from bot.slack_app import slack_bot
@@ -24,6 +24,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = subparsers.add_parser("run", help="run the bot")
     parser.set_defaults(with_settings=run)
     parser = subparsers.add_parser("health", help="exit 0 while the bot is connected to Slack")
+    parser.add_argument(
+        "--within", type=float, default=STALE, metavar="SECONDS", help="seen alive (default: 60)"
+    )
     parser.set_defaults(with_settings=health)
 
 
@@ -67,9 +70,9 @@ def _let_runs_end(runs: Runs, signals: SimpleQueue[int]) -> None:
         return
 
 
-def health(settings: Settings, _: argparse.Namespace) -> int:
+def health(settings: Settings, arguments: argparse.Namespace) -> int:
     """Return 0 if Slack was seen alive a moment ago."""
-    if alive(settings):
+    if alive(settings, arguments.within):
         return 0
     sys.stdout.write("tsbot: no recent heartbeat; it is not connected to Slack\n")
     return 1

@@ -13,7 +13,7 @@ from bot.core.plan import SPECS, Plan
 from bot.core.redaction import safe_text
 from bot.core.wording import size
 
-_SIGNS = {Verdict.OK: "ok", Verdict.WARNING: "!!", Verdict.FAILED: "NO", Verdict.UNKNOWN: "??"}
+SIGNS = {Verdict.OK: "ok", Verdict.WARNING: "!!", Verdict.FAILED: "NO", Verdict.UNKNOWN: "??"}
 
 
 @dataclass
@@ -81,7 +81,7 @@ class TerminalPresenter:
 def check_line(check: Check) -> str:
     """Return a check as one line; the remedy stands where it did not pass."""
     remedy = f" -> {check.remedy}" if check.remedy and check.verdict is not Verdict.OK else ""
-    return f"[{_SIGNS[check.verdict]}] {check.name}: {check.evidence}{remedy}"
+    return f"[{SIGNS[check.verdict]}] {check.name}: {check.evidence}{remedy}"
 
 
 def plan_lines(plan: Plan) -> list[str]:

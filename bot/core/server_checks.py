@@ -8,12 +8,26 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.core.dump import DumpReader
-from bot.core.errors import Refused, TsbotError
+from bot.core.errors import ContainerNotFound, Refused
+from bot.core.inquiry import Answer, Inquiry
 from bot.core.models import Check, Container, Target, Verdict
 from bot.core.ports import Cluster, ContainerHost
 from bot.core.status import THRESHOLDS
+from bot.core.steps.database import PG_CRON, TIMESCALEDB
 
-_Answer = tuple[Verdict, str, str]
+Ask = Callable[..., Check]
+
+ENGINE, CONTAINER, SERVER = "Docker engine", "database container", "PostgreSQL"
+
+PRELOADED = (TIMESCALEDB, PG_CRON)
+"""Extensions that only work as shared_preload_libraries. Sources: each one's documentation."""
+
+WORKERS = ("timescaledb.max_background_workers", "max_parallel_workers")
+OTHER_WORKERS = 3
+"""What max_worker_processes must cover: both settings, and so many more.
+
+Source: TimescaleDB's documentation, "Manage background workers".
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +38,42 @@ class ServerChecks:
         target: what the settings say.
         host: its engine.
         cluster: its server.
+        strict: look at more than a restore needs, and let thresholds fail; for `tsbot check`.
     """
 
     target: Target
     host: ContainerHost
     cluster: Cluster
+    strict: bool = False
 
     def run(self) -> Iterator[Check]:
-        """Yield one check a question; a question that could not be asked is UNKNOWN."""
-        yield _ask("Docker engine", self._engine, "see that the engine runs and can be reached")
-        yield _ask("database container", self._container, "start it, or correct its name")
-        yield _ask("PostgreSQL", self._server, "see that it runs and that the DSN is right")
-        yield _ask("one server", self._one_server, "let DSN and container name the same server")
-        yield _ask("extensions", self._extensions, "install them in the image, or correct the list")
+        """Yield what a restore needs, one check a question; changes nothing."""
+        ask = Inquiry().ask
+        yield ask(ENGINE, self._engine, "see that the engine runs and can be reached")
+        yield ask(CONTAINER, self._container, "start it, or correct its name", ENGINE)
+        yield ask(SERVER, self._server, "see that it runs and that the DSN is right")
+        same = "let DSN and container name the same server"
+        yield ask("one server", self._one_server, same, CONTAINER, SERVER)
+        install = "install them in the image, or correct the list"
+        yield ask("extensions", self._extensions, install, SERVER)
         for name, least in THRESHOLDS.items():
-            yield _ask(name, partial(self._threshold, name, least), "raise it and restart")
-        yield _ask("backup directory", self._backup_dir, "correct backup_dir")
+            raise_it = f"set it to {least} or more and restart PostgreSQL"
+            yield ask(name, partial(self._threshold, name, least), raise_it, SERVER)
+        yield ask("backup directory", self._backup_dir, "correct backup_dir", CONTAINER, SERVER)
+        if self.strict:
+            yield from self._beyond(ask)
+
+    def _beyond(self, ask: Ask) -> Iterator[Check]:
+        """Yield what does not keep anybody from restoring, and yet should be right."""
+        preload = "add it in postgresql.conf and restart PostgreSQL"
+        yield ask("preloaded libraries", self._preloaded, preload, SERVER)
+        more = "raise max_worker_processes and restart PostgreSQL"
+        yield ask("worker processes", self._workers, more, SERVER)
+        if PG_CRON in self.target.extensions:
+            bind = f"set cron.database_name = '{self.target.database}' and restart PostgreSQL"
+            yield ask("pg_cron", self._cron, bind, SERVER)
+        correct = "correct `applications`, or create them"
+        yield ask("application containers", self._applications, correct, ENGINE)
 
     def container(self) -> Container:
         """Return the running database container.
@@ -52,14 +86,14 @@ class ServerChecks:
             raise Refused("container_down", f"container {found.name} is not running; start it.")
         return found
 
-    def _engine(self) -> _Answer:
+    def _engine(self) -> Answer:
         return Verdict.OK, f"version {self.host.ping()}", ""
 
-    def _container(self) -> _Answer:
+    def _container(self) -> Answer:
         found = self.container()
         return Verdict.OK, f"{found.name} ({found.id[:12]}) is running", ""
 
-    def _server(self) -> _Answer:
+    def _server(self) -> Answer:
         server = self.cluster.identity()
         evidence = f"PostgreSQL {server.version} as {server.user}"
         if server.pooled:
@@ -70,7 +104,7 @@ class ServerChecks:
             return Verdict.FAILED, f"{evidence}: no superuser", "use a superuser in the DSN"
         return Verdict.OK, f"{evidence}, superuser, primary, direct", ""
 
-    def _one_server(self) -> _Answer:
+    def _one_server(self) -> Answer:
         """A session opened over the DSN must be seen from inside the container."""
         mark = f"tsbot-{secrets.token_hex(8)}"
         query = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{mark}'"  # noqa: S608 - our own hexadecimal digits
@@ -83,22 +117,67 @@ class ServerChecks:
             return Verdict.FAILED, "the DSN and the container are two different servers", ""
         return Verdict.OK, "a session over the DSN is seen from inside the container", ""
 
-    def _extensions(self) -> _Answer:
+    def _extensions(self) -> Answer:
         available = self.cluster.available_extensions()
         missing = [name for name in self.target.extensions if name not in available]
         if missing:
             return Verdict.FAILED, f"not in the image: {', '.join(missing)}", ""
         return Verdict.OK, f"all {len(self.target.extensions)} are in the image", ""
 
-    def _threshold(self, name: str, least: int) -> _Answer:
-        value = self.cluster.setting(name)
-        if value is None or not value.isdigit():
-            return Verdict.UNKNOWN, "not set on this server", "preload timescaledb"
-        if int(value) < least:
-            return Verdict.WARNING, f"{value}, should be {least} or more", f"set it to {least}"
-        return Verdict.OK, value, ""
+    def _threshold(self, name: str, least: int) -> Answer:
+        value = self._number(name)
+        if value is None:
+            return Verdict.FAILED, "not set on this server", "preload timescaledb"
+        if value < least:
+            verdict = Verdict.FAILED if self.strict else Verdict.WARNING
+            return verdict, f"{value}, should be {least} or more", ""
+        return Verdict.OK, str(value), ""
 
-    def _backup_dir(self) -> _Answer:
+    def _preloaded(self) -> Answer:
+        value = self.cluster.setting("shared_preload_libraries") or ""
+        loaded = [name.strip().strip('"') for name in value.split(",") if name.strip()]
+        wanted = [name for name in PRELOADED if name in self.target.extensions]
+        missing = [name for name in wanted if name not in loaded]
+        if missing:
+            lacking = ", ".join(missing)
+            return Verdict.FAILED, f"shared_preload_libraries lacks {lacking}", ""
+        return Verdict.OK, ", ".join(loaded), ""
+
+    def _workers(self) -> Answer:
+        numbers = [self._number(name) for name in ("max_worker_processes", *WORKERS)]
+        have, ours, parallel = numbers
+        if have is None or ours is None or parallel is None:
+            return Verdict.UNKNOWN, "a setting of the sum is not set", "preload timescaledb"
+        needed = OTHER_WORKERS + ours + parallel
+        total = f"{OTHER_WORKERS} + {ours} ({WORKERS[0]}) + {parallel} ({WORKERS[1]}) = {needed}"
+        if have < needed:
+            evidence = f"max_worker_processes is {have}, less than {total}"
+            return Verdict.WARNING, evidence, f"set it to {needed} and restart PostgreSQL"
+        return Verdict.OK, f"max_worker_processes is {have}, at least {total}", ""
+
+    def _cron(self) -> Answer:
+        home = self.cluster.setting("cron.database_name")
+        if home == self.target.database:
+            return Verdict.OK, f"belongs to {home}", ""
+        evidence = f"cron.database_name is {home or 'not set'}, so a restore leaves pg_cron out"
+        return Verdict.FAILED, evidence, ""
+
+    def _applications(self) -> Answer:
+        found, missing = [], []
+        for ref in self.target.applications:
+            try:
+                found.append(self.host.find(ref).name)
+            except ContainerNotFound:
+                missing.append(str(ref))
+        if missing:
+            return Verdict.FAILED, f"missing: {', '.join(missing)}", ""
+        return Verdict.OK, ", ".join(found) or "none are named", ""
+
+    def _number(self, name: str) -> int | None:
+        value = self.cluster.setting(name)
+        return int(value) if value is not None and value.isdigit() else None
+
+    def _backup_dir(self) -> Answer:
         directory = self.target.backup_dir
         files = self.cluster.backups(directory)
         reader = DumpReader(self.host, self.container().id, self.target.exec_user)
@@ -111,13 +190,3 @@ class ServerChecks:
                 f"chmod go-w {directory}, or set allow_writable_backups = true",
             )
         return Verdict.OK, f"{directory} holds {len(files)} entries", ""
-
-
-def _ask(name: str, question: Callable[[], _Answer], remedy: str) -> Check:
-    try:
-        verdict, evidence, own_remedy = question()
-    except TsbotError as error:
-        return Check(name, Verdict.FAILED, str(error), remedy)
-    if verdict is Verdict.OK:
-        return Check(name, verdict, evidence)
-    return Check(name, verdict, evidence, own_remedy or remedy)

@@ -64,6 +64,14 @@ class Identity:
         return f"{self.url.rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}"
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a method answered; the headers' names are in lower case."""
+
+    body: Mapping[str, Any]
+    headers: Mapping[str, str]
+
+
 class SlackApi:
     """Calls Web API methods.
 
@@ -89,10 +97,14 @@ class SlackApi:
 
     def write(self, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Call a method that takes JSON: chat.* and reactions.add."""
-        return self._call(method, {"json": dict(arguments)})
+        return self._call(method, {"json": dict(arguments)}).body
 
     def read(self, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Call a method that reads; these take form fields only."""
+        return self.ask(method, arguments).body
+
+    def ask(self, method: str, arguments: Mapping[str, Any]) -> Answer:
+        """Call a method that reads, for whom the headers matter as well."""
         return self._call(method, {"params": dict(arguments)})
 
     @cached_property
@@ -102,15 +114,16 @@ class SlackApi:
         keys = ("user_id", "bot_id", "team_id", "url")
         return Identity(*(str(answer.get(key) or "") for key in keys))
 
-    def _call(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _call(self, method: str, body: Mapping[str, Any]) -> Answer:
         try:
-            answer = self._client.api_call(method, **body).data
+            answer = self._client.api_call(method, **body)
         except SlackApiError as error:
             raise _translated(method, error) from error
         except (SlackClientError, OSError, HTTPException, ValueError) as error:
             # OSError covers URLError, time-outs and resets; ValueError an answer that is no JSON
             raise ChatUnavailable(f"Slack did not answer {method}: {error}") from error
-        return answer if isinstance(answer, dict) else {}
+        headers = {k.lower(): _first(v) for k, v in answer.headers.items()}
+        return Answer(answer.data if isinstance(answer.data, dict) else {}, headers)
 
 
 def _translated(method: str, error: SlackApiError) -> ChatUnavailable:
@@ -125,5 +138,10 @@ def _translated(method: str, error: SlackApiError) -> ChatUnavailable:
 
 def _seconds(headers: Mapping[str, Any]) -> float:
     value = next((v for k, v in headers.items() if k.lower() == "retry-after"), "1")
-    first = value[0] if isinstance(value, list) else value
-    return max(0.0, float(first)) if str(first).replace(".", "", 1).isdecimal() else 1.0
+    first = _first(value)
+    return max(0.0, float(first)) if first.replace(".", "", 1).isdecimal() else 1.0
+
+
+def _first(value: object) -> str:
+    """Return a header's value; the SDK has a list of them in places."""
+    return str(value[0] if isinstance(value, list) and value else value)

@@ -50,6 +50,22 @@ class SlackDirectory:
         groups = {identifier for identifier in ids if identifier.startswith("S")}
         return frozenset(people).union(*(self._group(group, fresh) for group in groups))
 
+    def members_of(self, group: str) -> frozenset[str]:
+        """Return the ids of a usergroup's members as Slack knows them now.
+
+        Raises:
+            Refused: there is no such group, or it is disabled.
+        """
+        try:
+            answer = self._api.read("usergroups.users.list", {"usergroup": group})
+        except Declined as refusal:
+            if refusal.code in _NO_GROUP:
+                raise Refused(
+                    "unknown_group", f"Slack has no active usergroup with the id {group}."
+                ) from None
+            raise
+        return frozenset(map(str, answer.get("users") or ()))
+
     def home_team(self) -> str:
         """Return our workspace's id."""
         return self._api.identity.team_id
@@ -68,12 +84,9 @@ class SlackDirectory:
     def _asked(self, group: str) -> frozenset[str]:
         """Ask Slack; a group that is disabled or gone approves nothing."""
         try:
-            answer = self._api.read("usergroups.users.list", {"usergroup": group})
-        except Declined as refusal:
-            if refusal.code in _NO_GROUP:
-                return frozenset()
-            raise
-        return frozenset(map(str, answer.get("users") or ()))
+            return self.members_of(group)
+        except Refused:
+            return frozenset()
 
 
 def _member(user_id: str, user: Mapping[str, Any]) -> Member:
