@@ -14,6 +14,9 @@ from bot.core.toc import Toc, parse_toc
 MAGIC = b"PGDMP"
 """What a custom-format dump begins with."""
 
+PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
+"""The environment of programs whose output is read: English and UTC, whatever the image speaks."""
+
 _SHA256 = re.compile(r"^\\?([0-9a-f]{64})\b")
 
 
@@ -101,7 +104,7 @@ class DumpReader:
 
     def _run(self, *argv: str, on_line: OnLine | None = None) -> ExecResult:
         return self.host.execute(
-            self.container_id, argv, user=self.user, env={"TZ": "UTC"}, on_line=on_line
+            self.container_id, argv, user=self.user, env=PLAIN, on_line=on_line
         )
 
 

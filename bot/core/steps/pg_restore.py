@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from bot.core.dump import PLAIN
 from bot.core.errors import DatabaseRefused, RunCancelled, StepFailed, TsbotError, Unavailable
 from bot.core.models import Ownership
 from bot.core.pg_errors import ErrorCollector, RestoreErrors
@@ -55,7 +56,7 @@ def run_pg_restore(
                 work.plan.container.id,
                 _argv(work, database, listing, options),
                 user=work.plan.target.exec_user,
-                env={"PGAPPNAME": application_name(work.plan), "TZ": "UTC"},
+                env={"PGAPPNAME": application_name(work.plan), **PLAIN},
                 on_line=watch.take,
             )
     finally:
