@@ -16,7 +16,7 @@ PRODUCT = tuple(module for module in MODULES if not module.within(SANDBOX))
 
 # Bolt is what the handlers are written for, and these wire it; with it comes slack_sdk, whose
 # client it hands to listeners.
-BOLT = ("handlers", "bot.slack_app", "bot.connection")
+BOLT = ("handlers", "bot.slack_app", "bot.connection", "bot.socket_mode")
 HOMES = {
     "apscheduler": ("bot.adapters.timers",),
     "docker": ("bot.adapters.docker_host",),

@@ -1,6 +1,7 @@
-"""pg_restore's error lines: harmless ones are in one table with the reason, all others are fatal.
+"""pg_restore's lines: which errors are harmless, and what may be shown of them.
 
-pg_restore ends with exit code 1 for cosmetic and for fatal errors alike, so its lines decide.
+Harmless errors are in one table with the reason, all others are fatal. pg_restore ends with exit
+code 1 for cosmetic and for fatal errors alike, so its lines decide.
 """
 
 from __future__ import annotations
@@ -8,6 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from bot.core.redaction import Secrets
+
+_MESSAGE = re.compile(r"^(?:pg_restore:|HINT:|ERROR:|WARNING:|NOTICE:)")
+_ROW_DATA = re.compile(r"^(?:DETAIL|CONTEXT|QUERY|STATEMENT):")
+_COMMAND = re.compile(r"^Command was:")
 _ERROR = re.compile(r"^pg_restore: (?:error|fatal): (?P<message>.*)$")
 
 HARMLESS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -60,3 +66,26 @@ class ErrorCollector:
         if not explained and not fatal:
             fatal.append(f"pg_restore ended with exit code {exit_code} and no message")
         return RestoreErrors(tuple(self._harmless), tuple(fatal))
+
+
+@dataclass
+class Discretion:
+    """Keeps rows and passwords out of what is shown, line by line.
+
+    DETAIL and CONTEXT quote rows, ``Command was:`` the statement; both may go on over many lines,
+    until the next message.
+    """
+
+    _quoting: bool = False
+    _secrets: Secrets = field(default_factory=Secrets)
+
+    def shown(self, line: str) -> str:
+        """Return what of a line may be shown, empty for nothing."""
+        if _ROW_DATA.match(line):
+            self._quoting = True
+        elif _COMMAND.match(line):
+            self._quoting = True
+            return self._secrets.clean(line)
+        elif _MESSAGE.match(line):
+            self._quoting = False
+        return "" if self._quoting else self._secrets.clean(line)

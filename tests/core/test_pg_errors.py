@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.pg_errors import HARMLESS, ErrorCollector, RestoreErrors
+from bot.core.pg_errors import HARMLESS, Discretion, ErrorCollector, RestoreErrors
 
 PUBLIC = 'pg_restore: error: could not execute query: ERROR:  schema "public" already exists'
 TIMEOUT = (
@@ -80,3 +80,44 @@ def test_a_failure_without_a_message_is_fatal() -> None:
 
 def test_a_killed_pg_restore_is_fatal_although_all_its_errors_were_harmless() -> None:
     assert verdict(137, PUBLIC).fatal == ("pg_restore ended with exit code 137 and no message",)
+
+
+def shown(*lines: str) -> list[str]:
+    discretion = Discretion()
+    return [kept for line in lines if (kept := discretion.shown(line))]
+
+
+def test_rows_that_an_error_quotes_are_not_shown_over_however_many_lines() -> None:
+    error = 'pg_restore: error: COPY failed for table "t": ERROR:  duplicate key value'
+    after = 'pg_restore: creating INDEX "public.i"'
+    assert shown(
+        error,
+        "DETAIL:  Key (note)=(Kim lives",
+        "at 12 Main Street) already exists.",
+        "CONTEXT:  COPY t, line 1",
+        after,
+    ) == [error, after]
+
+
+def test_a_hint_after_the_rows_is_shown() -> None:
+    assert shown("ERROR:  x", "DETAIL:  (1)", "HINT:  y") == ["ERROR:  x", "HINT:  y"]
+
+
+def test_of_a_command_only_its_beginning_is_shown_and_no_password() -> None:
+    kept = shown(
+        'pg_restore: error: could not execute query: ERROR:  server "s" does not exist',
+        "Command was: CREATE USER MAPPING FOR app SERVER s OPTIONS (",
+        "    password 'hunter2',",
+        "    \"user\" 'app'",
+        ");",
+        "",
+        "pg_restore: warning: errors ignored on restore: 1",
+    )
+    assert len(kept) == 3
+    assert kept[1].startswith("Command was: CREATE USER MAPPING")
+    assert "hunter2" not in "".join(kept)
+
+
+def test_other_lines_are_shown_as_they_are() -> None:
+    lines = ["pg_restore: warning: there are circular constraints", "  indented", "NOTICE:  z"]
+    assert shown(*lines) == lines

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from bot.core.dump import PLAIN
 from bot.core.errors import DatabaseRefused, RunCancelled, StepFailed, TsbotError, Unavailable
 from bot.core.models import Ownership
-from bot.core.pg_errors import ErrorCollector, RestoreErrors
+from bot.core.pg_errors import Discretion, ErrorCollector, RestoreErrors
 from bot.core.plan import Plan, StepName
 from bot.core.ports import Stream
 from bot.core.restore_progress import RestoreProgress
@@ -126,6 +126,7 @@ class _Watch:
     def __init__(self, work: Work, progress: RestoreProgress) -> None:
         self.errors = ErrorCollector()
         self.tail: list[str] = []
+        self._discretion = Discretion()
         self._work = work
         self._progress = progress
 
@@ -134,9 +135,10 @@ class _Watch:
         if stream is not Stream.ERR:
             return
         self.errors.take(line)
-        if _ROUTINE.match(line) is None and line.strip():
-            self.tail = [*self.tail, line][-_TAIL_LINES:]
-            self._work.output((line,))
+        shown = self._discretion.shown(line)
+        if _ROUTINE.match(line) is None and shown.strip():
+            self.tail = [*self.tail, shown][-_TAIL_LINES:]
+            self._work.output((shown,))
         step = self._progress.take(line)
         if step:
             self._work.progress(*step)
