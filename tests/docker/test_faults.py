@@ -1,9 +1,10 @@
 """What goes wrong in the middle of a restore: it is undone, logged, and the applications run."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import LiteralString
 
 import pytest
@@ -13,6 +14,7 @@ from bot.adapters.clock import SystemClock
 from bot.core.audit import Claim, Phase
 from tests.docker.dumps import take_dump
 from tests.docker.environment import Prepared
+from tests.docker.proxy import running_proxy
 from tests.docker.sample import DATABASE, create_sample, row_counts
 from tests.docker.tsbot import Finished, Installation, Running, age, installed
 
@@ -216,6 +218,26 @@ def test_a_claim_that_a_dead_process_left_behind_passes_on(
     assert installation.restore(held, "--dry-run").outcome.draft.status == "dry run"
     with closing(AuditStore(installation.audit_path, SystemClock())) as store:
         assert store.claims.held() == ()
+
+
+def test_an_engine_that_comes_back_in_the_middle_gets_the_applications_started(
+    installation: Installation, held: str, tmp_path: Path
+) -> None:
+    names = [installation.database.name, *(str(c.name) for c in installation.applications)]
+    socket = tmp_path / "engine.sock"
+    proxied = installation.having(docker=f"unix://{socket}")
+    with undone(installation), ExitStack() as stack:
+        with running_proxy(names, names[:1]) as first:
+            socket.symlink_to(first)
+            running = stack.enter_context(proxied.restoring(held, "--yes"))
+            until_held(running)
+        running.until_printed("undone: Create database")
+        assert live(installation).running == [False, False, False]
+        socket.unlink()
+        socket.symlink_to(stack.enter_context(running_proxy(names, names[:1])))
+        finished = running.finish()
+    assert_undone_in_the_log(finished, last="pg_restore", status="failed")
+    assert installation.database.rows("postgres", HOLDING) == []
 
 
 def test_what_the_log_missed_is_written_once_it_is_back(

@@ -10,12 +10,14 @@ from bot.core.audit import Phase
 from bot.core.plan import SPECS, StepName
 from tests.docker.dumps import take_dump, truncated
 from tests.docker.environment import Prepared
+from tests.docker.proxy import running_proxy
 from tests.docker.sample import (
     DATABASE,
     EXTENSIONS,
     LARGE,
     OWNER,
     READER,
+    SMALL,
     chunk_count,
     create_sample,
     indexes,
@@ -23,6 +25,7 @@ from tests.docker.sample import (
 )
 from tests.docker.tsbot import Finished, Installation, age, installed
 
+SMALL_ROWS = {"influx_data": SMALL.rows, "sensors": 50, "notes": 9}
 GUIDE = {spec.name: int(spec.number) for spec in SPECS.values() if spec.number}
 SETTINGS = f"""
 ALTER DATABASE {DATABASE} SET work_mem = '7MB';
@@ -252,9 +255,28 @@ def test_a_database_that_does_not_exist_yet_is_restored_by_compose_service(
     finished = fresh.restore(small, "--yes")
     assert finished.outcome.draft.status == "succeeded", finished.output
     after = contents(installation, "fresh")
-    assert after.rows == {"influx_data": 2_000, "sensors": 50, "notes": 9}
+    assert after.rows == SMALL_ROWS
     assert {owner for name, kind, owner, _ in after.owners if name == "influx_data"} == {OWNER}
     assert not [name for name in installation.state().databases if name.startswith("fresh_")]
+
+
+def test_a_restore_needs_no_more_than_the_socket_proxy_lets_through(
+    installation: Installation, small: str
+) -> None:
+    names = [installation.database.name, *(str(c.name) for c in installation.applications)]
+    lives = [installation.life(c) for c in installation.applications]
+    with running_proxy(names, names[:1]) as socket:
+        proxied = installation.having(database="proxied", docker=f"unix://{socket}")
+        finished = proxied.restore(small, "--yes")
+    assert finished.outcome.draft.status == "succeeded", finished.output
+    assert contents(installation, "proxied").rows == SMALL_ROWS
+    now = [installation.life(c) for c in installation.applications]
+    assert [status for status, _ in now] == [status for status, _ in lives]
+    assert [before != after for before, after in zip(lives, now, strict=True)] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_the_guides_ownership_gives_everything_to_the_superuser(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from bot.core.errors import EngineRefused, StepFailed, Unavailable
 from bot.core.models import Container
 from bot.core.plan import StepName
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
+
+_ENGINE_BACK_WITHIN = timedelta(minutes=1)  # a restart of the engine takes seconds
+_PAUSE = 1.0  # seconds between tries
 
 
 def _names(containers: tuple[Container, ...]) -> str:
@@ -38,14 +43,25 @@ def _start(work: Work) -> Outcome:
 
 
 def _start_each(work: Work) -> list[str]:
-    """Start all of them, one failure not keeping the others down."""
-    problems = []
-    for container in work.plan.applications:
+    """Start all of them, one failure not keeping the others down, nor an engine that is away."""
+    until = work.clock.now() + _ENGINE_BACK_WITHIN
+    tried = (_start_one(work, container, until) for container in work.plan.applications)
+    return [problem for problem in tried if problem]
+
+
+def _start_one(work: Work, container: Container, until: datetime) -> str:
+    """Start one, and say what is in the way where it does not; empty where it runs."""
+    while True:
         try:
             work.host.start(container.id)
-        except (EngineRefused, Unavailable) as error:
-            problems.append(f"{container.name}: {error}")
-    return problems
+        except EngineRefused as error:
+            return f"{container.name}: {error}"
+        except Unavailable as error:
+            if work.clock.now() >= until:
+                return f"{container.name}: {error}"
+        else:
+            return ""
+        work.clock.wait(_PAUSE)
 
 
 def _start_again(work: Work) -> str:
