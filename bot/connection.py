@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from slack_bolt import App
-from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_bolt.adapter.wsgi import SlackRequestHandler
 
 from bot.adapters.slack.client import SlackApi
@@ -19,6 +17,7 @@ from bot.core.errors import ChatUnavailable
 from bot.http_server import serving
 from bot.manifest import HTTP_PATH
 from bot.settings import Settings
+from bot.socket_mode import QUIET, SocketMode
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +26,6 @@ BEAT = 10.0
 
 STALE = 60.0
 """Seconds after the last heartbeat at which the bot counts as dead."""
-
-QUIET = 600.0
-"""Seconds without a word after which a socket is replaced.
-
-A socket can be open, answer pings, and yet get no more envelopes (bolt-python#1529,
-python-slack-sdk#1701); from outside it looks like one in a quiet channel.
-"""
 
 
 def heartbeat_path(settings: Settings) -> Path:
@@ -79,51 +71,12 @@ def connected(
 
 @contextmanager
 def _socket(app: App, settings: Settings, quiet: float) -> Iterator[Callable[[], bool]]:
-    handler = SocketModeHandler(app, settings.slack.app_token.get_secret_value())
-    watch = _Watch(handler, quiet)
+    mode = SocketMode(app, settings.slack.app_token.get_secret_value(), quiet)
+    mode.open()
     try:
-        handler.connect()  # type: ignore[no-untyped-call] # untyped in Bolt
-        yield watch.is_connected
+        yield mode.is_alive
     finally:
-        watch.close()
-
-
-class _Watch:
-    """Looks after one Socket Mode client, whose own reconnecting misses silent sockets.
-
-    Args:
-        handler: Bolt's.
-        quiet: seconds without a word after which a socket is replaced.
-    """
-
-    def __init__(self, handler: SocketModeHandler, quiet: float) -> None:
-        self._handler, self._client, self._quiet = handler, handler.client, quiet
-        self._heard = time.monotonic()
-        self._client.on_message_listeners.append(self._hear)
-
-    def is_connected(self) -> bool:
-        """Return whether the socket is alive; a dead one is replaced, for the next look to see."""
-        silent = time.monotonic() - self._heard > self._quiet
-        if self._client.is_connected() and not silent:
-            return True
-        try:
-            self._client.connect_to_new_endpoint(force=silent)
-        except Exception as error:  # noqa: BLE001 - urllib's and the SDK's own come through
-            logger.warning("Socket Mode is down, trying again: %s", error)
-        return False
-
-    def close(self) -> None:
-        """Disconnect; wakes the reader first, which would look for the end only every 3 s."""
-        self._client.auto_reconnect_enabled = False
-        session = self._client.current_session
-        if session is not None and session.sock is not None:
-            with suppress(OSError):  # closed meanwhile
-                session.sock.shutdown(socket.SHUT_RDWR)
-        self._handler.close()  # type: ignore[no-untyped-call] # untyped in Bolt
-
-    def _hear(self, _: str) -> None:
-        """Take note of any message; each new socket is greeted with a hello."""
-        self._heard = time.monotonic()
+        mode.close()
 
 
 @contextmanager

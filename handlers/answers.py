@@ -15,6 +15,9 @@ from bot.core.errors import Refused, TsbotError
 
 logger = logging.getLogger(__name__)
 
+DEFECT = "That could not be done: an internal error, see the bot's log."
+"""The answer where the fault is ours."""
+
 
 class Answers:
     """Does what a listener asks for, in threads of the bot's own.
@@ -60,7 +63,7 @@ def _look_of(work: Callable[[], Look | None]) -> Look | None:
         return refusal(f"That could not be done: {error}")
     except Exception:  # a defect of ours: the person must not be left without an answer
         logger.exception("a command broke off")
-        return refusal("That could not be done: an internal error, see the bot's log.")
+        return refusal(DEFECT)
 
 
 def _logged(work: Callable[[], object]) -> None:

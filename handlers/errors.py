@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from slack_bolt import App, BoltResponse
+from slack_bolt import App, BoltResponse, Respond
 
+from bot.adapters.slack.blocks_result import refusal
+from bot.core.errors import TsbotError
 from bot.core.ports import Deliveries
+from handlers.answers import DEFECT, Answers
 from handlers.origins import Payload, delivery_id
 
 logger = logging.getLogger(__name__)
 
 
-def register(app: App, deliveries: Deliveries) -> None:
+def register(app: App, deliveries: Deliveries, answers: Answers) -> None:
     """Register the duplicate guard and the error handler."""
     app.use(_once(deliveries))
-    app.error(_on_error)
+    app.error(_on_error(answers))
 
 
 def _once(deliveries: Deliveries) -> Callable[..., BoltResponse]:
@@ -31,5 +34,14 @@ def _once(deliveries: Deliveries) -> Callable[..., BoltResponse]:
     return guard
 
 
-def _on_error(error: Exception) -> None:
-    logger.error("a listener failed", exc_info=error)
+def _on_error(answers: Answers) -> Callable[..., None]:
+    """Log what a listener or the guard let through, and answer whoever waits for something."""
+
+    def handle(error: Exception, respond: Respond) -> None:
+        logger.error("a listener failed", exc_info=error)
+        known = isinstance(error, TsbotError)
+        look = refusal(f"That could not be done: {error}" if known else DEFECT)
+        if respond.response_url:
+            answers.later(respond, lambda: look)
+
+    return handle

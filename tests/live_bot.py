@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from bot.adapters.audit_log import AuditStore
 from bot.app import base
-from bot.connection import BEAT, QUIET, connected
+from bot.connection import BEAT, connected
 from bot.core.approvals import ApprovalRules
 from bot.core.audit import Draft, Query
 from bot.core.models import ContainerRef, Target
@@ -19,6 +19,7 @@ from bot.manifest import BOT_EVENTS, SCOPES
 from bot.sandbox.slack import Person, Workspace
 from bot.settings import DockerSettings, Settings, SlackSettings, TargetSettings
 from bot.slack_app import SlackBot, slack_bot
+from bot.socket_mode import QUIET
 
 TOKENS = {
     "SLACK_BOT_TOKEN": "xoxb-sandbox",
