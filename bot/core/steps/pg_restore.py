@@ -23,6 +23,7 @@ from bot.core.toc import TocEntry
 
 _ROUTINE = re.compile(r"^pg_restore: (creating|processing|executing|connecting|finished|launching)")
 _TAIL_LINES = 20
+_ENGLISH = {"PGOPTIONS": "-c lc_messages=C"}  # the server's own messages, in our sessions
 _LOOK_EVERY = 0.5  # seconds between looks for a wish to stop
 
 
@@ -56,7 +57,7 @@ def run_pg_restore(
                 work.plan.container.id,
                 _argv(work, database, listing, options),
                 user=work.plan.target.exec_user,
-                env={"PGAPPNAME": application_name(work.plan), **PLAIN},
+                env={"PGAPPNAME": application_name(work.plan), **_ENGLISH, **PLAIN},
                 on_line=watch.take,
             )
     finally:
