@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TsbotError as error:
         _complain(error)
         return FAILED
+    except BrokenPipeError:  # the reader has seen enough, as in: tsbot audit list | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
 
 
 def _complain(error: TsbotError) -> None:
@@ -52,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _call(arguments: argparse.Namespace) -> int:
+    code = _dispatch(arguments)
+    sys.stdout.flush()  # here, where a reader that is gone is still caught
+    return code
+
+
+def _dispatch(arguments: argparse.Namespace) -> int:
     if arguments.command == "manifest":
         print(manifest_yaml(arguments.base_url), end="")
         return 0

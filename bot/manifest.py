@@ -28,7 +28,6 @@ SCOPES: Mapping[str, str] = {
     "groups:read": "the same for private channels",
     "channels:history": "read the gate message back: its text must be what was posted",
     "groups:history": "the same in private channels",
-    "files:write": "attach long output and exports",
 }
 """Bot scopes and what each is for; ``tsbot check`` compares them with the token's."""
 

@@ -136,7 +136,7 @@ class Desk:
         """
         with self._command(origin, "/tsstatus", text):
             bench = choose(self.benches, parse_target(text, self.benches))
-            found = read_status(bench.target, bench.host, bench.cluster)
+            found = read_status(bench.target, bench.host, bench.cluster, self.clock.now())
             return found, checklist(found)
 
     def backups(self, origin: Origin, text: str) -> tuple[Bench, tuple[BackupFile, ...]]:
@@ -202,6 +202,8 @@ class Desk:
     ) -> None:
         journal = self._journal(asked)
         requester = asked.origin.person
+        # asked before anything is logged: a run that Slack keeps from starting leaves no trace
+        eligible = gate.notice.eligible if gate else self.access.approvers(fresh=True)
         if gate is None:
             journal.record(asked)
         else:
@@ -215,7 +217,7 @@ class Desk:
             self.timers,
             self.deadlines,
             self.access.rules,
-            gate.notice.eligible if gate else self.access.approvers(fresh=True),
+            eligible,
             active.cancelled.is_set,
             resumed=gate,
         )

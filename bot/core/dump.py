@@ -98,6 +98,14 @@ class DumpReader:
             raise Refused("unreadable_backup_dir", f"stat cannot read {path}: {_said(result)}")
         return FilePermissions(int(parts[0], 8), parts[1], parts[2])
 
+    def free_bytes(self, path: str) -> int:
+        """Return the free bytes of the file system that a path is on, as `df -P` counts them."""
+        result = self._run("df", "-Pk", path)
+        columns = result.stdout.strip().rpartition("\n")[2].split()
+        if result.exit_code != 0 or len(columns) < 4 or not columns[3].isdigit():
+            raise Refused("unreadable_disk", f"df cannot read {path}: {_said(result)}")
+        return int(columns[3]) * 1024
+
     def remove(self, path: str) -> None:
         """Remove a file of ours; a missing one is fine."""
         self._run("rm", "-f", "--", path)

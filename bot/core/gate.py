@@ -148,12 +148,12 @@ class SlackGate:
                 self._delayed(plan.run_id, error)
                 continue
             gate = OpenGate(notice, ref)
+            self._arm(gate)  # first: without its deadline a logged gate would not be taken up again
             self.journal.record(
                 ev.GateOpened(
                     run_id=plan.run_id, at=now, notice=notice, channel=ref.channel, ts=ref.ts
                 )
             )
-            self._arm(gate)
             return gate
 
     def _arm(self, gate: OpenGate) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from bot.core.backups import Backups, ReadBackup
+from bot.core.disk_room import check_room, read_room
 from bot.core.dump import DumpReader
 from bot.core.errors import ContainerNotFound, DatabaseRefused, PreflightFailed, Unavailable
 from bot.core.manifest import Manifest
@@ -69,7 +70,7 @@ class Preflight:
         reader = DumpReader(self.host, container.id, self.target.exec_user)
         backups = Backups(self.target, self.cluster, self.clock)
         read = backups.read(request.backup, reader, note)
-        checks += self._fitting(read)
+        checks += self._fitting(read, reader)
         _stop_if_failed(checks)
         plan = self._plan(request, run_id, container, read)
         warnings = tuple(c.evidence for c in checks if c.verdict is Verdict.WARNING)
@@ -124,7 +125,7 @@ class Preflight:
         found = (self.host.find(ref) for ref in self.target.applications)
         return tuple(c for c in found if c.running)
 
-    def _fitting(self, read: ReadBackup) -> Iterator[Check]:
+    def _fitting(self, read: ReadBackup, reader: DumpReader) -> Iterator[Check]:
         yield _postgres_version(read, self.cluster.identity())
         available = self.cluster.available_extensions()
         yield _timescaledb_version(read.manifest, available.get(TIMESCALEDB, frozenset()))
@@ -134,6 +135,8 @@ class Preflight:
             yield self._cron()
         yield self._roles(read)
         yield self._applications()
+        live = self.cluster.find_database(self.target.database)
+        yield check_room(read_room(self.cluster, reader, live, read.backup.file))
 
     def _cron(self) -> Check:
         home = self.cluster.setting("cron.database_name")
@@ -161,9 +164,10 @@ class Preflight:
 
 
 def _stop_if_failed(checks: list[Check]) -> None:
-    failed = [f"{c.name}: {c.evidence} ({c.remedy})" for c in checks if not c.passed]
+    failed = [c for c in checks if not c.passed]
+    told = [c for c in failed if c.remedy] or failed  # the others were not asked because of these
     if failed:
-        raise PreflightFailed(failed)
+        raise PreflightFailed([f"{c.name}: {c.evidence} ({c.remedy})" for c in told])
 
 
 def _none_missing(name: str, missing: list[str], remedy: str) -> Check:

@@ -81,17 +81,8 @@ def _length(rows: list[str], marked: bool) -> int:
 
 
 _NEXT_MESSAGE = r"(?=^(?:pg_restore:|Command was:|HINT:|ERROR:|WARNING:|NOTICE:)|\Z)"
-_ROW_DATA = re.compile(rf"^(?:DETAIL|CONTEXT|QUERY|STATEMENT):.*?{_NEXT_MESSAGE}", re.M | re.S)
 _COMMAND = re.compile(rf"^(Command was:[ \t]*)(.*?){_NEXT_MESSAGE}", re.M | re.S)
 _COMMAND_WORDS = 6
-
-
-def without_row_data(text: str) -> str:
-    """Return PostgreSQL's messages without DETAIL, CONTEXT, QUERY and STATEMENT.
-
-    They quote rows (``Key (email)=(…)``). The labels are those of English messages.
-    """
-    return _ROW_DATA.sub("", text).rstrip()
 
 
 def _shortened(found: re.Match[str]) -> str:

@@ -67,6 +67,7 @@ class RestoreRun:
     _work: Work | None = field(default=None, init=False)
     _approved: bool = field(default=False, init=False)
     _late: list[str] = field(default_factory=list, init=False)
+    _left: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self._log = StepLog(self.run_id, self.journal, self.clock)
@@ -207,6 +208,8 @@ class RestoreRun:
             except Exception as error:
                 logger.exception("undo of %s broke off", stage.name)
                 summary, ok = f"internal error: {error!r}", False
+            if not ok:
+                self._left.append(summary.rstrip("."))
             if summary:
                 self._log.undone(stage.name, summary, ok=ok)
 
@@ -216,6 +219,8 @@ class RestoreRun:
         work = self._work
         if work is None or not self._begun:
             return f"{sentence}. Nothing was changed."
+        if self._left:
+            return f"{sentence}. Not everything could be undone: {'; '.join(self._left)}."
         if StepName.CUT_OVER not in work.facts:
             return f"{sentence}. What was begun was undone, see the steps."
         return f"{sentence}. The restored database serves.{_remains(work)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from bot.core.errors import ContainerNotFound, TsbotError
 from bot.core.models import (
@@ -22,6 +23,9 @@ SCHEDULER = "TimescaleDB Background Worker Scheduler"
 """application_name of TimescaleDB's workers; the launcher is one a cluster, a scheduler belongs
 to one database. Source: TimescaleDB's loader."""
 
+_PATIENCE = timedelta(minutes=5)
+"""How late a job with a short interval may be, as behind others that hold all workers."""
+
 THRESHOLDS = {"timescaledb.max_background_workers": 8, "max_worker_processes": 8}
 """What the restore procedure asks for at least."""
 
@@ -36,9 +40,11 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A target as one round of queries saw it; ``problems`` names what could not be read."""
+    """A target as one round of queries saw it at that time; ``problems`` names what could not be
+    read."""
 
     target: Target
+    at: datetime
     database_container: Container | None = None
     applications: tuple[Application, ...] = ()
     restoring: str | None = None
@@ -66,7 +72,7 @@ class Expectations:
     empty_views: frozenset[str] = frozenset()
 
 
-def read_status(target: Target, host: ContainerHost, cluster: Cluster) -> Status:
+def read_status(target: Target, host: ContainerHost, cluster: Cluster, now: datetime) -> Status:
     """Look at a target; what cannot be read is left out and named in ``problems``."""
     problems: list[str] = []
     container, applications = _containers(target, host, problems)
@@ -74,6 +80,7 @@ def read_status(target: Target, host: ContainerHost, cluster: Cluster) -> Status
         database = cluster.database(target.database)
         return Status(
             target,
+            now,
             container,
             applications,
             restoring=database.restoring(),
@@ -87,7 +94,7 @@ def read_status(target: Target, host: ContainerHost, cluster: Cluster) -> Status
         )
     except TsbotError as error:
         problems.append(f"database {target.database}: {error}")
-        return Status(target, container, applications, problems=tuple(problems))
+        return Status(target, now, container, applications, problems=tuple(problems))
 
 
 def _containers(
@@ -166,10 +173,14 @@ def _jobs_scheduled(status: Status, expected: Expectations) -> Check:
     ours = [j for j in status.jobs if j.id >= 1000]
     armed = [j for j in ours if j.scheduled]
     idle = [j for j in armed if j.next_start is None and not j.running]
+    late = [j for j in armed if _overdue(j, status.at)]
     surprising = [j for j in ours if not j.scheduled and j.id not in expected.paused_jobs]
     if idle:
         numbers = ", ".join(str(j.id) for j in idle)
         return Check(name, Verdict.FAILED, f"no next start: {numbers}", "see the workers")
+    if late:
+        numbers = ", ".join(str(j.id) for j in late)
+        return Check(name, Verdict.FAILED, f"overdue: {numbers}", "restart PostgreSQL")
     evidence = f"{len(armed)} jobs scheduled" if ours else "this database has no jobs of its own"
     held = len(ours) - len(armed)
     if held:
@@ -177,6 +188,13 @@ def _jobs_scheduled(status: Status, expected: Expectations) -> Check:
     if surprising:
         evidence += f" ({', '.join(str(j.id) for j in surprising)})"
     return Check(name, Verdict.OK, evidence)
+
+
+def _overdue(job: Job, now: datetime) -> bool:
+    """A start in the past by more than the interval is a job that nobody schedules."""
+    if job.next_start is None or job.running:
+        return False
+    return now - job.next_start > max(job.interval, _PATIENCE)
 
 
 def _aggregates_filled(status: Status, expected: Expectations) -> Check:

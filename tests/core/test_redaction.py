@@ -16,7 +16,6 @@ from bot.core.redaction import (
     safe_line,
     safe_text,
     tail,
-    without_row_data,
 )
 
 PASSWORD = "correct horse'battery"
@@ -182,19 +181,6 @@ def test_a_failed_command_keeps_its_first_words_and_no_literal() -> None:
     )
     cut = Secrets().clean("Command was: COMMENT ON TABLE t IS 'private';")
     assert cut == "Command was: COMMENT ON TABLE t IS …"
-
-
-def test_row_data_of_postgresql_messages_stays_out() -> None:
-    message = (
-        "pg_restore: error: COPY failed for table x: ERROR:  duplicate key\n"
-        "DETAIL:  Key (email)=(kim@example.com) already exists.\n"
-        "CONTEXT:  COPY x, line 3\n"
-        'more: "kim@example.com"\n'
-        "pg_restore: finished"
-    )
-    assert without_row_data(message) == (
-        "pg_restore: error: COPY failed for table x: ERROR:  duplicate key\npg_restore: finished"
-    )
 
 
 @pytest.mark.parametrize("piece", ["a", "\x1b]", "'", "PASSWORD '", "Command was: x\n", "x://"])

@@ -54,6 +54,7 @@ def view(name: str = "metrics_1m", has_data: bool = True) -> ContinuousAggregate
 
 HEALTHY = Status(
     TARGET,
+    START,
     Container("c1", "db", "timescaledb", running=True),
     (Application("grafana", GRAFANA),),
     restoring="off",
@@ -61,7 +62,7 @@ HEALTHY = Status(
     jobs=(job(),),
     aggregates=(view(),),
 )
-UNREADABLE = Status(TARGET, problems=("database tsdb: the server does not answer",))
+UNREADABLE = Status(TARGET, START, problems=("database tsdb: the server does not answer",))
 
 
 def point(number: int, expected: Expectations | None = None, **changes: Any) -> Check:
@@ -190,3 +191,16 @@ def test_an_application_that_ran_before_and_is_gone_is_red() -> None:
     gone = (Application("grafana", None),)
     check = point(APPLICATIONS, Expectations(running=("grafana",)), applications=gone)
     assert check.verdict is Verdict.FAILED
+
+
+def test_a_job_whose_start_has_long_passed_is_not_being_scheduled() -> None:
+    late = job(next_start=START - timedelta(minutes=6))
+    check = point(2, jobs=(late,))
+    assert check.verdict is Verdict.FAILED
+    assert check.evidence == f"overdue: {late.id}"
+
+
+def test_a_job_is_late_only_after_its_interval_and_not_while_it_runs() -> None:
+    hourly = job(next_start=START - timedelta(minutes=50), interval=timedelta(hours=1))
+    running = job(next_start=START - timedelta(days=1), running=True)
+    assert point(2, jobs=(hourly, running)).verdict is Verdict.OK

@@ -64,7 +64,7 @@ def _checklist(work: Work) -> Outcome:
         paused_jobs=paused,
         empty_views=work.manifest.empty_aggregates,
     )
-    status = read_status(work.plan.target, work.host, work.cluster)
+    status = read_status(work.plan.target, work.host, work.cluster, work.clock.now())
     checks = checklist(status, expected)
     failed = [c for c in checks if not c.passed]
     if failed:

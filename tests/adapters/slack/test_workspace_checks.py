@@ -92,11 +92,11 @@ def test_http_mode_needs_no_app_token(look: Looking) -> None:
 def test_each_missing_scope_is_named_with_the_way_to_get_it(
     look: Looking, workspace: Workspace
 ) -> None:
-    workspace.add_token("xoxb-old", set(SCOPES) - {"files:write", "chat:write"})
+    workspace.add_token("xoxb-old", set(SCOPES) - {"users:read", "chat:write"})
     look.bot_token = "xoxb-old"
     found = look.one("scopes")
     assert found.verdict is FAILED
-    assert found.evidence == "missing: chat:write, files:write"
+    assert found.evidence == "missing: chat:write, users:read"
     assert found.remedy == "reinstall the app from `tsbot manifest`"
 
 
