@@ -12,6 +12,7 @@ import pytest
 from bot.adapters.audit_log import AuditStore
 from bot.adapters.clock import SystemClock
 from bot.core.audit import Claim, Phase
+from tests.docker.containers import Containers
 from tests.docker.dumps import take_dump
 from tests.docker.environment import Prepared
 from tests.docker.proxy import running_proxy
@@ -238,6 +239,27 @@ def test_an_engine_that_comes_back_in_the_middle_gets_the_applications_started(
         finished = running.finish()
     assert_undone_in_the_log(finished, last="pg_restore", status="failed")
     assert installation.database.rows("postgres", HOLDING) == []
+
+
+def test_an_application_that_cannot_be_started_again_is_named_and_keeps_no_other_down(
+    installation: Installation, containers: Containers, held: str
+) -> None:
+    lost, other = containers.application("lost"), containers.application("other")
+    target = installation.having(applications=[str(lost.name), str(other.name)])
+    before = live(installation)
+    with target.restoring(held, "--yes") as running:
+        until_held(running)
+        lost.remove(force=True)
+        running.terminate()
+        finished = running.finish()
+    assert live(installation) == before
+    assert installation.life(other)[0] == "running"
+    assert finished.outcome.draft.status == "cancelled"
+    assert finished.statuses("stop_applications") == ["ok", "undo failed"]
+    said = str(finished.outcome.draft.detail["sentence"])
+    assert "Not everything could be undone: applications are DOWN, start them by hand" in said
+    assert str(lost.name) in said
+    assert str(other.name) not in said
 
 
 def test_what_the_log_missed_is_written_once_it_is_back(

@@ -219,6 +219,41 @@ def test_a_role_that_is_no_superuser_is_refused(installation: Installation, dump
     assert "use a superuser in the DSN" in said
 
 
+def test_a_dump_replaced_while_the_question_stands_is_not_restored(
+    installation: Installation, dump: str
+) -> None:
+    database = installation.database
+    database.exec("cp", f"/backup/{dump}", "/backup/asked.dump")
+    name = age(database, "/backup/asked.dump")
+    with unchanged(installation), installation.restoring(name) as running:
+        running.until_printed("Type prod to restore it")
+        truncated(database, f"/backup/{dump}", name)
+        running.type("prod\n")
+        finished = running.finish()
+    assert finished.outcome.draft.status == "not approved"
+    assert "the dump changed after the request. Nothing was changed." in finished.output
+    assert finished.statuses("gate") == ["approved", "voided"]
+
+
+def test_an_application_stopped_while_the_question_stands_is_asked_about_again(
+    installation: Installation, dump: str
+) -> None:
+    worker = installation.applications[1]
+    question = "Type prod to restore it"
+    with installation.restoring(dump) as running:
+        running.until_printed(question)
+        worker.stop()
+        running.type("prod\n")
+        running.until(lambda: running.printed().count(question) == 2, "a second question")
+        running.type("no\n")
+        finished = running.finish()
+    assert installation.life(worker)[0] == "exited"
+    worker.start()
+    assert finished.statuses("gate") == ["approved", "voided", "vetoed"]
+    assert "warning   the running applications changed after the request" in finished.output
+    assert not finished.statuses("stop_applications")
+
+
 def test_ctrl_c_at_the_question_leaves_everything_as_it_is(
     installation: Installation, dump: str
 ) -> None:
