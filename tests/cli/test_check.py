@@ -16,6 +16,7 @@ from bot.core.models import Check, Verdict
 from bot.core.redaction import Secrets
 from bot.sandbox.slack import SlackServer, Workspace
 from tests.adapters.audit import draft, without_triggers
+from tests.checked import Checked
 from tests.live_bot import TOKENS, office, write_settings
 
 
@@ -24,18 +25,6 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(("SLACK_", "TSBOT_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-
-
-class Checked:
-    """What `tsbot check` printed and returned."""
-
-    def __init__(self, exit_code: int, output: str) -> None:
-        self.exit_code, self.output = exit_code, output
-        self.lines = output.splitlines()
-
-    def line(self, name: str) -> str:
-        [found] = [line for line in self.lines if line[8:].startswith(f"{name}  ")]
-        return found.strip()
 
 
 @pytest.fixture
