@@ -39,10 +39,14 @@ class SocketMode:
         app: with all listeners.
         app_token: the app-level token.
         quiet: seconds without a word after which a connection is replaced.
+        unanswered: the same without a pong.
     """
 
-    def __init__(self, app: App, app_token: str, quiet: float = QUIET) -> None:
-        self._app, self._token, self._quiet = app, app_token, quiet
+    def __init__(
+        self, app: App, app_token: str, quiet: float = QUIET, unanswered: float = UNANSWERED
+    ) -> None:
+        self._app, self._token = app, app_token
+        self._quiet, self._unanswered = quiet, unanswered
         self._handler: SocketModeHandler | None = None
         self._session: object = None
         self._heard = self._since = 0.0
@@ -96,7 +100,7 @@ class SocketMode:
         except OSError:
             return False
         last = session.last_ping_pong_time or self._since
-        return time.time() - last < UNANSWERED
+        return time.time() - last < self._unanswered
 
     def _hear(self, _: str) -> None:
         """Take note of any message; each new socket is greeted with a hello."""

@@ -7,9 +7,10 @@ import json
 import logging
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -18,12 +19,15 @@ import pytest
 from pydantic import SecretStr
 
 from bot.__main__ import main
+from bot.app import base
 from bot.connection import alive, heartbeat_path
 from bot.core.errors import ChatUnavailable
 from bot.http_server import LARGEST
 from bot.sandbox.slack import Person, SlackServer, Workspace
 from bot.sandbox.slack.webhook import signature
 from bot.settings import Settings
+from bot.slack_app import slack_bot
+from bot.socket_mode import SocketMode
 from tests.live_bot import TOKENS, LiveBot, live, live_settings, office, write_settings
 
 PATH = "/slack/events"
@@ -276,6 +280,57 @@ def test_a_socket_that_is_open_and_silent_is_replaced(server: SlackServer, tmp_p
         workspace.wait_for(lambda: server.sockets.opened > seen, 10, "another socket")
         workspace.faults.zombie = False
         assert bot.ask("ana", "/tshelp") == HELP
+
+
+class Line:
+    """A TCP forwarder whose cable can be pulled: connections stay open, bytes go nowhere."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self.pulled = port, threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._ends: list[socket.socket] = [self._listener]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        for end in self._ends:
+            with suppress(OSError):  # closed by the other side meanwhile
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # the listener is closed at the end
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self._port))
+                self._ends += [near, far]
+                pulled = threading.Event() if self.pulled.is_set() else self.pulled
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=(*pair, pulled), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, pulled: threading.Event) -> None:
+        with suppress(OSError):
+            while data := source.recv(4096):
+                if not pulled.is_set():
+                    sink.sendall(data)
+
+
+def test_a_connection_that_answers_no_ping_is_replaced(server: SlackServer, tmp_path: Path) -> None:
+    settings, workspace = live_settings(tmp_path, server.api_url), server.workspace
+    token = settings.slack.app_token.get_secret_value()
+    port = urlsplit(server.base_url).port
+    assert port is not None
+    with closing(Line(port)) as line, base(settings) as parts, slack_bot(parts) as bot:
+        workspace.base_url = line.url
+        mode = SocketMode(bot.app, token, unanswered=0.5)
+        mode.open()
+        with closing(mode):
+            workspace.wait_for(lambda: server.sockets.connections, what="a socket")
+            assert mode.is_alive()
+            line.pulled.set()
+            workspace.wait_for(lambda: not mode.is_alive(), 10, "the loss to be noticed")
+            workspace.wait_for(mode.is_alive, 10, "another connection")
+            assert server.sockets.opened == 2
 
 
 def test_a_heartbeat_appears_while_slack_answers_and_goes_with_the_bot(
