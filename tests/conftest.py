@@ -13,7 +13,7 @@ from tests.docker.environment import (
     community_reason,
 )
 
-DOCKER_TESTS = Path(__file__).parent / "docker"
+DOCKER_TESTS = tuple(Path(__file__).parent / name for name in ("docker", "scenarios"))
 ENVIRONMENT = pytest.StashKey[DockerEnvironment]()
 NAMES_SHOWN = 12
 
@@ -32,7 +32,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.is_relative_to(DOCKER_TESTS):
+        if any(item.path.is_relative_to(directory) for directory in DOCKER_TESTS):
             item.add_marker(pytest.mark.docker)
 
 

@@ -191,7 +191,7 @@ class SlackGate:
         if self.cancelled():
             raise GateNotPassed("cancelled", "the run was cancelled")
         if self.clock.now() >= gate.notice.expires_at:
-            raise GateNotPassed("expired", "nobody decided in time; nothing was changed")
+            raise GateNotPassed("expired", "nobody decided in time")
 
     def _grace(self, gate: OpenGate, standing: Tally) -> Tally | None:
         """Give everybody a last chance to object; None where the quorum is gone again."""

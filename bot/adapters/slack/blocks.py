@@ -26,6 +26,8 @@ TEXT_CHARS = 3900  # chat.update takes 4,000
 _PERSON = re.compile(r"[UW][A-Z0-9]{2,20}")
 _GROUP = re.compile(r"S[A-Z0-9]{2,20}")
 _MENTION = re.compile(r"(<@[UW][A-Z0-9]{2,20}>|<!subteam\^S[A-Z0-9]{2,20}>)")
+_CHANNEL = re.compile(r"(<#[CG][A-Z0-9]{2,20}>)")
+_ESCAPED_CHANNEL = re.compile(r"&lt;#([CG][A-Z0-9]{2,20})&gt;")
 _DATE = "{date_short_pretty} {time}"
 _EMOJI = re.compile(
     "[\U0001f000-\U0001faff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\u2194-\u21aa]\ufe0f?|\ufe0f|\u20e3"
@@ -168,6 +170,22 @@ def mentions_only(text: str) -> str:
     """Return text of ours for mrkdwn in which mentions of people and groups work, no other tag."""
     pieces = _MENTION.split(letters(text))
     return "".join(p if _MENTION.fullmatch(p) else for_slack(p) for p in pieces)
+
+
+def rich_sentence(text: str) -> list[Json]:
+    """Return rich text in which links to channels work, such as to where commands are taken."""
+    return [
+        {"type": "channel", "channel_id": piece[2:-1]}
+        if _CHANNEL.fullmatch(piece)
+        else words(piece)
+        for piece in _CHANNEL.split(text)
+        if piece
+    ]
+
+
+def plain_sentence(text: str, most: int) -> str:
+    """Return the same for fallback texts."""
+    return _ESCAPED_CHANNEL.sub(r"<#\1>", plain(text, most))
 
 
 def date_text(at: datetime) -> str:

@@ -16,8 +16,10 @@ from bot.adapters.slack.blocks import (
     name,
     paragraph,
     plain,
+    plain_sentence,
     pointer,
     preformatted,
+    rich_sentence,
     who,
     words,
 )
@@ -86,7 +88,9 @@ def checklist(title: str, checks: Sequence[Check]) -> list[Json]:
 def refusal(sentence: str) -> Look:
     """Return the one sentence a refused request is answered with."""
     told = shortened(safe_line(sentence), 1500)
-    return Look(plain(told, 1500), [paragraph([emoji("no_entry"), words(f" {told}")])])
+    return Look(
+        plain_sentence(told, 1500), [paragraph([emoji("no_entry"), *rich_sentence(f" {told}")])]
+    )
 
 
 def note(pieces: Sequence[tuple[str, str]]) -> Look:

@@ -1,0 +1,354 @@
+"""A workspace, the real bot on a real Socket Mode connection to it, and a real server to restore.
+
+Tests say what people do; what they look at is what stands in Slack and in the audit log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+import pytest
+from docker.models.containers import Container
+
+from bot.adapters.audit_log import AuditStore
+from bot.adapters.clock import SystemClock
+from bot.adapters.slack.outbox import Outbox
+from bot.adapters.slack.pending import Pace
+from bot.app import base
+from bot.connection import connected
+from bot.core.audit import Draft, Phase, Query
+from bot.core.runs import Runs
+from bot.sandbox.slack import Person, SlackServer, Workspace
+from bot.sandbox.slack.channels import Message
+from bot.settings import load_settings
+from bot.slack_app import slack_bot
+from tests.docker.containers import DatabaseContainer
+from tests.docker.sample import DATABASE
+
+ROOT = Path(__file__).parents[2]
+WITHIN_S = 20.0
+DUMP = "sample.dump"
+APPROVE, VETO = "white_check_mark", "x"
+DEFAULT_ENGINE = "unix:///var/run/docker.sock"
+BRISK = Pace(post_every=0.02)
+"""For a bot that has as many runs in a minute as others in a year."""
+DEFAULTS: Mapping[str, object] = MappingProxyType({})
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is restored: a database with a dump, an application that runs and one that does not."""
+
+    database: DatabaseContainer
+    application: Container
+    idle: Container
+
+    def shell(self, script: str) -> str:
+        """Run a script in the database's container, as the one who owns the dumps."""
+        code, output = self.database.exec("sh", "-c", script)
+        assert code == 0, output
+        return output
+
+    def dump(self, name: str) -> str:
+        """Copy the dump with its time, under another name."""
+        self.shell(f"cp -p /backup/{DUMP} /backup/{name}")
+        return name
+
+    def databases(self) -> dict[str, int]:
+        """Return the oid of each database: what a run that never started must leave alone."""
+        return dict(self.database.rows("postgres", "SELECT datname, oid::int8 FROM pg_database"))
+
+
+class Office:
+    """A workspace and a bot's settings and log. Ana may ask; @dba (Ben and Cho) may approve."""
+
+    def __init__(
+        self,
+        site: Site,
+        directory: Path,
+        approval: Mapping[str, object] = DEFAULTS,
+        pace: Pace = BRISK,
+    ) -> None:
+        self.site = site
+        self.pace = pace
+        self.directory = directory
+        self.workspace = Workspace()
+        for name in ("ana", "ben", "cho", "dan"):
+            self.workspace.add_user(name)
+        self.workspace.add_usergroup("dba", ["ben", "cho"])
+        for name in ("ops", "random"):
+            self.workspace.add_channel(name)
+        self.server = SlackServer(self.workspace)
+        self.runs: Runs | None = None
+        self.begun: list[str] = []
+        self._approval = approval
+
+    def __getitem__(self, name: str) -> Person:
+        """One of the people."""
+        return Person(self.workspace, name)
+
+    def newcomer(self, *, approver: bool = False, **fields: str | bool) -> Person:
+        """Let somebody new join #ops, and @dba where they are to approve; `fields` as of `User`."""
+        user = self.workspace.add_user(f"new{secrets.token_hex(4)}")
+        with self.workspace.lock:
+            for name, value in fields.items():
+                setattr(user, name, value)
+            self.workspace.channel("ops").members.append(user.id)
+            if approver:
+                self.workspace.usergroup("dba").users.append(user.id)
+        return Person(self.workspace, user.id)
+
+    def until(self, condition: Callable[[], T], what: str, timeout: float = WITHIN_S) -> T:
+        """Poll until a condition holds and return its value. Raises TimeoutError."""
+        return self.workspace.wait_for(condition, timeout, what)
+
+    def log(self, action: str = "", run_id: str = "") -> list[Draft]:
+        """Return what the audit log holds now, read as any other process would read it."""
+        store = AuditStore(self.directory / "audit.db", SystemClock(), writable=False)
+        with closing(store):
+            return [e.draft for e in store.log.entries(Query(run_id=run_id, action=action))]
+
+    def told(self, person: Person, act: Callable[[], object], channel: str = "ops") -> str:
+        """Let somebody act and return the sentence only they are answered with."""
+        before = len(person.ephemerals(channel))
+        act()
+        answers = self.until(lambda: person.ephemerals(channel)[before:], "an answer")
+        return answers[0].text
+
+    def say(self, name: str, line: str, channel: str = "ops") -> str:
+        """Let somebody type a command and return what they are answered."""
+        person = self[name]
+        return self.told(person, lambda: person.command(line, channel), channel)
+
+    def restore(self, dump: str = DUMP, options: str = "", by: str = "ana") -> Run:
+        """Ask for a restore and wait for its gate."""
+        run = self.ask(f"/restore {dump} main {options}", by)
+        run.until(lambda: run.gates, "a gate")
+        return run
+
+    def ask(self, line: str, by: str = "ana") -> Run:
+        """Ask for a run that is allowed, and return it."""
+        answer = self.say(by, line)
+        assert "has begun: run " in answer, answer
+        self.begun.append(answer.rstrip(".").rpartition(" ")[2])
+        return Run(self, self.begun[-1])
+
+    def settle(self) -> None:
+        """End whatever a test has left: faults, runs, people out of the list."""
+        with self.workspace.lock:
+            self.workspace.faults.clear()
+        if self.runs is None:
+            return
+        with self.workspace.lock:
+            dba = [self["ben"].id, self["cho"].id]
+            self.workspace.usergroup("dba").users[:] = dba
+        for run_id in self.begun:
+            self.runs.cancel(run_id)
+        assert self.runs.join(WITHIN_S), "a run does not end"
+        for run_id in self.begun:
+            Run(self, run_id).announced("> Restore of ")
+        self.begun.clear()
+
+    @contextmanager
+    def serving(self) -> Iterator[Office]:
+        """Run the real app object in this process."""
+        self.write_settings()
+        settings = load_settings(self.directory / "tsbot.toml")
+        with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+            patch.setattr("bot.slack_app.Outbox", partial(Outbox, pace=self.pace))
+            parts = stack.enter_context(base(settings))
+            bot = stack.enter_context(slack_bot(parts))
+            stack.enter_context(connected(bot.app, bot.api, settings))
+            self.runs = bot.desk.runs
+            self.until(lambda: self.server.sockets.connections, "a socket")
+            yield self
+            self.settle()
+
+    @contextmanager
+    def process(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Run `tsbot run` in a process of its own, killed at the end if need be."""
+        self.write_settings()
+        before = self.server.sockets.opened
+        output = (self.directory / f"output-{before}.txt").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bot", "run"],
+            cwd=ROOT,
+            env={**os.environ, "TSBOT_CONFIG": str(self.directory / "tsbot.toml")},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            self.until(lambda: self.server.sockets.opened > before, "a socket")
+            yield process
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait(WITHIN_S)
+            output.close()
+
+    def write_settings(self) -> None:
+        """Write tsbot.toml; targets without a server or an engine stand beside the good one."""
+        tables: dict[str, dict[str, object]] = {
+            "slack": {
+                "api_url": self.server.api_url,
+                "channels": [self.workspace.channel("ops").id],
+                "requesters": [self["ana"].id, self["ben"].id],
+            },
+            "approval": {
+                "approvers": [self.workspace.usergroup("dba").id],
+                "grace": "2s",
+                **self._approval,
+            },
+            "audit": {"path": str(self.directory / "audit.db")},
+            "targets.main": self._target(),
+            "targets.nobase": self._target(
+                dsn="postgresql://postgres@127.0.0.1:1/postgres", database="nobase"
+            ),
+            "targets.noengine": self._target(
+                docker="unix:///nowhere/docker.sock", database="noengine"
+            ),
+        }
+        lines = [
+            line
+            for table, keys in tables.items()
+            for line in (f"[{table}]", *(f"{key} = {json.dumps(v)}" for key, v in keys.items()))
+        ]
+        (self.directory / "tsbot.toml").write_text("\n".join(lines))
+
+    def _target(self, **changes: object) -> dict[str, object]:
+        database = self.site.database
+        return {
+            "dsn": f"postgresql://postgres@{database.host}:{database.port}/postgres",
+            "database": DATABASE,
+            "container": database.name,
+            "applications": [self.site.application.name, self.site.idle.name],
+            "docker": os.environ.get("DOCKER_HOST") or DEFAULT_ENGINE,
+            "stop_timeout": "3s",
+            **changes,
+        }
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, as the channel and the log show it."""
+
+    office: Office
+    id: str
+
+    def until(self, condition: Callable[[], T], what: str, timeout: float = WITHIN_S) -> T:
+        """Poll until a condition holds, unless the run ends before. Raises AssertionError."""
+        self.office.until(lambda: condition() or self.outcome, f"{what} of {self.id}", timeout)
+        met = condition()
+        assert met, f"{what} did not come to pass; the run ended {self.outcome}: {self.sentence}"
+        return met
+
+    def log(self, action: str = "") -> list[Draft]:
+        """Return the run's entries."""
+        return self.office.log(action, self.id)
+
+    @property
+    def gates(self) -> list[Message]:
+        """The gate's messages, the newest last."""
+        opened = [d for d in self.log("gate") if d.phase is Phase.INTENT]
+        return [
+            self.office.workspace.message(str(d.detail["channel"]), str(d.detail["ts"]))
+            for d in opened
+        ]
+
+    @property
+    def gate(self) -> Message:
+        """The message that counts."""
+        return self.gates[-1]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """How each gate ended."""
+        return [d.status for d in self.log("gate") if d.phase is Phase.OUTCOME]
+
+    @property
+    def outcome(self) -> str:
+        """How the run ended, empty while it goes on."""
+        return next((d.status for d in self.log("run")), "")
+
+    @property
+    def sentence(self) -> str:
+        """Why it ended so."""
+        return next((str(d.detail["sentence"]) for d in self.log("run")), "")
+
+    @property
+    def started(self) -> list[str]:
+        """The steps that were begun after preflight."""
+        steps = [d for d in self.log() if d.detail.get("event") == "StepStarted"]
+        return [d.action for d in steps if d.action != "preflight"]
+
+    @property
+    def reached(self) -> int:
+        """How often the quorum stood."""
+        return len(self.log("QuorumReached"))
+
+    def vote(self, person: Person, emoji: str = APPROVE, gate: Message | None = None) -> None:
+        """Put a mark on a gate's message, the newest unless said."""
+        person.react(emoji, "ops", (gate or self.gate).ts)
+
+    def take_back(self, person: Person, emoji: str = APPROVE) -> None:
+        """Take a mark back."""
+        person.unreact(emoji, "ops", self.gate.ts)
+
+    def approve(self, *people: Person) -> None:
+        """Vote and wait for the quorum; the grace begins."""
+        before = self.reached
+        for person in people or (self.office["ben"],):
+            self.vote(person)
+        self.until(lambda: self.reached > before, "a quorum")
+
+    def votes(self, person: Person) -> list[str]:
+        """How the log took this person's marks."""
+        return [d.status for d in self.log("vote") if d.actor_id == person.id]
+
+    def answers(self, person: Person) -> list[str]:
+        """What the gate's thread says to this person."""
+        with self.office.workspace.lock:
+            thread = self.office.workspace.channel("ops").thread(self.gate.ts)
+            return [m.text for m in thread if m.text.startswith(f"<@{person.id}>")]
+
+    def refused(self, person: Person, emoji: str = APPROVE) -> str:
+        """Let somebody vote in vain; one row and one answer come of it. Returns the answer."""
+        self.vote(person, emoji)
+        [answer] = self.until(lambda: self.answers(person), "an answer in the thread")
+        assert self.votes(person) == ["refused"]
+        return answer
+
+    def card(self) -> Message:
+        """The run's card."""
+        [place] = self.log("card")
+        return self.office.workspace.message("ops", str(place.detail["ts"]))
+
+    def ended(self, timeout: float = WITHIN_S) -> str:
+        """Wait for the end and return how it was."""
+        return self.office.until(lambda: self.outcome, f"the end of {self.id}", timeout)
+
+    def announced(self, text: str) -> Message:
+        """Wait for a message in the channel that says so about this run."""
+
+        def found() -> Message | None:
+            messages = self.office.workspace.messages("ops")
+            return next((m for m in messages if text in m.text and self.id in str(m.blocks)), None)
+
+        return _found(self.office.until(found, f"“{text}” in the channel"))
+
+
+def _found(message: Message | None) -> Message:
+    assert message is not None
+    return message

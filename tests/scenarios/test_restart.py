@@ -1,0 +1,76 @@
+"""The bot is killed at a gate and started again: a real process, on the same log and workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.scenarios.office import VETO, WITHIN_S, Office, Site
+
+
+def test_a_gate_outlives_the_process_and_votes_count_afterwards(site: Site, tmp_path: Path) -> None:
+    office = Office(site, tmp_path, {"quorum": 2})
+    with office.server:
+        with office.process():
+            run = office.restore()
+            office.until(lambda: run.log("card"), "a card")
+            run.refused(office["dan"])
+            run.vote(office["ben"])
+            run.until(lambda: run.votes(office["ben"]), "a vote")
+        gate, opened = run.gate.ts, run.log("gate")
+        with office.process():
+            run.vote(office["cho"])
+            run.until(lambda: run.reached, "a quorum")
+            run.vote(office["ben"], VETO)
+            assert run.ended() == "not approved"
+    assert (run.gate.ts, run.log("gate")[:1]) == (gate, opened)
+    assert run.verdicts == ["vetoed"]
+    assert (run.votes(office["dan"]), len(run.answers(office["dan"]))) == (["refused"], 1)
+    assert len(run.log("card")) == 1
+    assert run.started == []
+
+
+def test_a_bot_told_to_stop_leaves_its_gate_and_counts_votes_made_meanwhile(
+    site: Site, tmp_path: Path
+) -> None:
+    office = Office(site, tmp_path)
+    with office.server:
+        with office.process() as process:
+            run = office.restore()
+            process.terminate()
+            assert process.wait(WITHIN_S) == 0
+        assert (run.outcome, run.verdicts) == ("", [])
+        run.vote(office["ben"])
+        with office.process():
+            run.until(lambda: run.reached, "a quorum")
+            run.vote(office["cho"], VETO)
+            assert run.ended() == "not approved"
+
+
+def test_a_gate_that_expired_while_the_bot_was_away_stays_shut(site: Site, tmp_path: Path) -> None:
+    office = Office(site, tmp_path, {"timeout": "2s"})
+    with office.server:
+        with office.process():
+            run = office.restore()
+        expires = run.log("gate")[0].detail["notice"]
+        with office.process():
+            assert run.ended() == "not approved"
+    assert run.verdicts == ["expired"]
+    assert run.log("gate")[0].detail["notice"] == expires
+
+
+def test_a_gate_whose_dump_changed_while_the_bot_was_away_is_void(
+    site: Site, tmp_path: Path
+) -> None:
+    office = Office(site, tmp_path)
+    with office.server:
+        with office.process():
+            run = office.restore(site.dump("away.dump"))
+        first = run.gate
+        run.vote(office["ben"])
+        site.shell("pg_dump -U postgres -Fc -s -f /backup/away.dump postgres")
+        site.shell("touch -d '1 hour ago' /backup/away.dump")
+        with office.process():
+            run.until(lambda: len(run.gates) == 2, "a second gate")
+            run.refused(office["dan"])
+            assert (run.verdicts, run.reached) == (["voided"], 0)
+            assert "Closed: voided" in first.text
