@@ -26,6 +26,9 @@ TOKENS = {
     "SLACK_APP_TOKEN": "xapp-sandbox",
     "SLACK_SIGNING_SECRET": "sandbox-signing-secret",
 }
+HELP = "What you may do here"
+"""How the answer to /tshelp begins."""
+
 NOBODY = "127.0.0.1:9"  # the discard port: nobody listens there
 
 

@@ -1,19 +1,16 @@
-"""The bot's way to Slack, over real sockets: HTTP mode, Socket Mode, heartbeat and health."""
+"""Socket Mode, the heartbeat and `tsbot health`, over real sockets and lines that break."""
 
 from __future__ import annotations
 
-import http.client
-import json
 import logging
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -22,18 +19,13 @@ from bot.__main__ import main
 from bot.app import base
 from bot.connection import alive, heartbeat_path
 from bot.core.errors import ChatUnavailable
-from bot.http_server import LARGEST
 from bot.sandbox.slack import Person, SlackServer, Workspace
-from bot.sandbox.slack.webhook import signature
 from bot.settings import Settings
 from bot.slack_app import slack_bot
 from bot.socket_mode import SocketMode
-from tests.live_bot import TOKENS, LiveBot, live, live_settings, office, write_settings
+from tests.live_bot import HELP, TOKENS, LiveBot, live, live_settings, office, write_settings
 
-PATH = "/slack/events"
 QUICK = 0.05
-HELP = "What you may do here"
-FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
 
 @pytest.fixture(autouse=True)
@@ -55,13 +47,6 @@ def server(workspace: Workspace) -> Iterator[SlackServer]:
 
 
 @contextmanager
-def over_http(server: SlackServer, directory: Path) -> Iterator[LiveBot]:
-    with live(live_settings(directory, server.api_url, "http"), server.workspace) as bot:
-        server.deliver_to(bot.url)
-        yield bot
-
-
-@contextmanager
 def over_socket(
     server: SlackServer, directory: Path, beat: float = QUICK, quiet: float = 600
 ) -> Iterator[LiveBot]:
@@ -69,151 +54,6 @@ def over_socket(
     with live(settings, server.workspace, beat, quiet) as bot:
         server.workspace.wait_for(lambda: server.sockets.connections, what="a socket")
         yield bot
-
-
-@pytest.fixture
-def hooked(server: SlackServer, tmp_path: Path) -> Iterator[LiveBot]:
-    with over_http(server, tmp_path) as bot:
-        yield bot
-
-
-def request(
-    url: str, body: str = "", method: str = "POST", path: str = PATH, **headers: str
-) -> tuple[int, str]:
-    """Send one request; header names are given with underscores."""
-    parts = urlsplit(url)
-    assert parts.hostname is not None
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
-    with closing(connection):
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body.encode() if body else None, named)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-
-
-def signed(url: str, body: str, content_type: str = FORM, age: int = 0) -> tuple[int, str]:
-    timestamp = str(int(time.time()) - age)
-    proof = signature(TOKENS["SLACK_SIGNING_SECRET"], timestamp, body)
-    return request(
-        url,
-        body,
-        Content_Type=content_type,
-        X_Slack_Request_Timestamp=timestamp,
-        X_Slack_Signature=proof,
-    )
-
-
-def command_body(bot: LiveBot) -> str:
-    place = bot.workspace.channel("ops").id
-    fields = {"command": "/tshelp", "text": "", "user_id": "U0ANA", "channel_id": place}
-    return urlencode(fields | {"team_id": bot.workspace.team_id, "trigger_id": "1.2.3"})
-
-
-def test_over_http_a_command_is_answered_at_the_port_that_was_chosen(hooked: LiveBot) -> None:
-    assert urlsplit(hooked.url).port not in (0, None)
-    assert hooked.ask("ana", "/tshelp") == HELP
-    assert [draft.arguments for draft in hooked.commands()] == ["/tshelp"]
-
-
-def test_over_http_the_chosen_address_is_logged(
-    server: SlackServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "bot.connection")
-    with over_http(server, tmp_path) as bot:
-        assert f"listening at {bot.url}" in caplog.messages
-
-
-def test_over_http_an_event_is_acked(hooked: LiveBot) -> None:
-    ana = Person(hooked.workspace, "ana")
-    ana.mention("hello", "ops")
-    assert "cancel RUN" in hooked.next_answer("ana", 0)
-    [delivery] = hooked.workspace.deliveries.records
-    assert delivery.acked
-
-
-def test_a_wrong_signature_is_refused_and_leaves_no_trace(
-    hooked: LiveBot, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    caplog.set_level(logging.INFO)
-    timestamp = str(int(time.time()))
-    body = command_body(hooked)
-    forged = signature("another-secret", timestamp, body)
-    headers = {"X_Slack_Request_Timestamp": timestamp, "X_Slack_Signature": forged}
-    assert request(hooked.url, body, Content_Type=FORM, **headers)[0] == 401
-    assert hooked.commands() == []
-    assert {call.method for call in hooked.workspace.calls()} == {"auth.test"}
-    assert [r for r in caplog.records if r.name.startswith(("slack_bolt", "bot"))] == []
-    assert capfd.readouterr().err == ""
-    assert signed(hooked.url, body)[0] == 200  # the same request, rightly signed, is no second one
-    hooked.workspace.wait_for(hooked.commands, what="the command")
-
-
-def test_a_request_without_a_signature_is_refused(hooked: LiveBot) -> None:
-    assert request(hooked.url, command_body(hooked), Content_Type=FORM)[0] == 401
-    assert hooked.commands() == []
-
-
-def test_a_changed_body_under_an_old_signature_is_refused(hooked: LiveBot) -> None:
-    timestamp, body = str(int(time.time())), command_body(hooked)
-    proof = signature(TOKENS["SLACK_SIGNING_SECRET"], timestamp, body)
-    headers = {"X_Slack_Request_Timestamp": timestamp, "X_Slack_Signature": proof}
-    changed = body.replace("U0ANA", "U0BEN")
-    assert request(hooked.url, changed, Content_Type=FORM, **headers)[0] == 401
-    assert hooked.commands() == []
-
-
-def test_an_old_request_is_refused_however_well_signed(hooked: LiveBot) -> None:
-    assert signed(hooked.url, command_body(hooked), age=301)[0] == 401
-    assert hooked.commands() == []
-
-
-def test_slack_s_challenge_is_answered_when_it_is_signed(hooked: LiveBot) -> None:
-    body = json.dumps({"type": "url_verification", "challenge": "c-1", "token": "x"})
-    status, answer = signed(hooked.url, body, JSON)
-    assert (status, json.loads(answer)) == (200, {"challenge": "c-1"})
-    assert request(hooked.url, body, Content_Type=JSON)[0] == 401
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [("GET", "/"), ("GET", PATH), ("POST", "/"), ("POST", PATH + "/x"), ("PUT", PATH)],
-)
-def test_all_else_is_not_found(hooked: LiveBot, method: str, path: str) -> None:
-    assert request(hooked.url, method=method, path=path)[0] == 404
-
-
-@pytest.mark.parametrize(
-    ("length", "status"),
-    [(str(LARGEST + 1), 413), ("9" * 30, 413), ("-1", 400), ("many", 400), ("٣", 400)],
-)
-def test_a_body_of_no_good_length_is_refused_unread(
-    hooked: LiveBot, length: str, status: int
-) -> None:
-    parts = urlsplit(hooked.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=5) as client:
-        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
-        client.sendall(head.encode())
-        assert client.makefile().readline().split()[1] == str(status)
-
-
-def test_a_body_that_is_no_text_is_refused_without_a_trace(
-    hooked: LiveBot, capfd: pytest.CaptureFixture[str]
-) -> None:
-    parts = urlsplit(hooked.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=5) as client:
-        client.sendall(f"POST {PATH} HTTP/1.1\r\nContent-Length: 2\r\n\r\n".encode() + b"\xff\xfe")
-        assert client.makefile().readline().split()[1] == "400"
-    assert capfd.readouterr().err == ""
-
-
-def test_a_client_that_hangs_up_in_the_middle_disturbs_nobody(
-    hooked: LiveBot, capfd: pytest.CaptureFixture[str]
-) -> None:
-    parts = urlsplit(hooked.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=5) as client:
-        client.sendall(f"POST {PATH} HTTP/1.1\r\nContent-Length: 50\r\n\r\nhalf".encode())
-    assert hooked.ask("ana", "/tshelp") == HELP
-    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_over_a_socket_a_command_is_answered(server: SlackServer, tmp_path: Path) -> None:
