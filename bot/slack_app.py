@@ -21,6 +21,7 @@ from bot.core.access import Access
 from bot.core.audit import Draft, Phase
 from bot.core.desk import Desk
 from bot.core.errors import AuditUnavailable
+from bot.core.launcher import Launcher
 from bot.core.recovery import CARD, pick_up, unfinished
 from handlers import actions, commands, errors, reactions
 from handlers.answers import Answers
@@ -67,8 +68,7 @@ def slack_bot(parts: Base) -> Iterator[SlackBot]:
         presenter = SlackPresenter(outbox, channels[0], api.identity.permalink)
         rules = settings.approval
         access = Access(SlackDirectory(api), channels, settings.slack.requesters, rules)
-        desk = Desk(
-            parts.benches,
+        launcher = Launcher(
             access,
             parts.store.log,
             parts.store.claims,
@@ -78,6 +78,7 @@ def slack_bot(parts: Base) -> Iterator[SlackBot]:
             timers,
             parts.clock,
         )
+        desk = Desk(parts.benches, access, launcher, parts.store.log, parts.clock)
         executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="desk")
         closing.callback(executor.shutdown, wait=True, cancel_futures=True)
         app = _bolt(parts, desk, Answers(executor))

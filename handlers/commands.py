@@ -45,8 +45,7 @@ def refresh(desk: Desk, origin: Origin, text: str) -> Look:
 
 def tsstatus(desk: Desk, origin: Origin, text: str) -> Look:
     """Show the five points and what is behind them."""
-    found, checks = desk.status(origin, text)
-    return status_page(found, checks, desk.clock.now())
+    return status_page(*desk.status(origin, text))
 
 
 def list_backups(desk: Desk, origin: Origin, text: str) -> Look:

@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from bot.core import events as ev
 from bot.core.access import Access
 from bot.core.audit import Draft, Entry, Phase
 from bot.core.backups import LATEST
 from bot.core.bench import Bench, choose
-from bot.core.claiming import Claiming
 from bot.core.errors import Refused, TsbotError
-from bot.core.gate import OpenGate, SlackGate
 from bot.core.history import HistoryRequest, parse_history
-from bot.core.journal import Journal
+from bot.core.last_restore import LastRestore, last_restore
+from bot.core.launcher import Launcher
 from bot.core.models import BackupFile, Check, Origin
 from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, COMMANDS, CommandSpec
-from bot.core.ports import (
-    AuditLog,
-    Ballot,
-    Claims,
-    Clock,
-    Deadlines,
-    Presenter,
-    Timers,
-)
-from bot.core.prepare import RestoreRequest
-from bot.core.refresh import ALL, RefreshRun, pick
+from bot.core.ports import AuditLog, Clock
+from bot.core.refresh import ALL, pick
 from bot.core.requests import (
-    RefreshRequest,
     new_run_id,
     parse_refresh,
     parse_restore,
     parse_target,
 )
 from bot.core.retention import arm, waiting_after
-from bot.core.runner import RestoreRun
-from bot.core.runs import ActiveRun, Runs
+from bot.core.runs import Runs
 from bot.core.status import Status, checklist, read_status
 
-HOLDER = "tsbot"
-"""Who holds a claim that the bot took; the command line takes its own under ``cli:USER``."""
+
+class TargetReport(NamedTuple):
+    """The answer to /tsstatus."""
+
+    status: Status
+    checks: tuple[Check, ...]
+    restored: LastRestore | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +46,21 @@ class Desk:
     Args:
         benches: by target name.
         access: who may do what.
+        launcher: starts runs.
         log: the audit log.
-        claims: one run a target.
-        deadlines: when gates expire.
-        presenter: shows runs.
-        ballots: gate messages of a channel.
-        timers: wake gates.
         clock: time.
-        runs: the runs at work.
     """
 
     benches: Mapping[str, Bench]
     access: Access
+    launcher: Launcher
     log: AuditLog
-    claims: Claims
-    deadlines: Deadlines
-    presenter: Presenter
-    ballots: Callable[[str], Ballot]
-    timers: Timers
     clock: Clock
-    runs: Runs = field(default_factory=Runs)
+
+    @property
+    def runs(self) -> Runs:
+        """The runs at work."""
+        return self.launcher.runs
 
     def restore(self, origin: Origin, text: str) -> str:
         """Start a restore and return the run's id.
@@ -86,10 +74,8 @@ class Desk:
             request = replace(request, target=bench.target.name)
             if request.backup != LATEST:
                 bench.backups.find(request.backup)
-            run_id = new_run_id()
-            self._claim(bench, run_id)
             asked = ev.RunRequested(
-                run_id=run_id,
+                run_id=new_run_id(),
                 at=self.clock.now(),
                 operation="restore",
                 target=bench.target.name,
@@ -97,8 +83,8 @@ class Desk:
                 backup=request.backup,
                 arguments=text,
             )
-            self._begin(bench, run_id, lambda: self._restore(asked, request, bench))
-            return run_id
+            self.launcher.restore(asked, request, bench)
+            return asked.run_id
 
     def refresh(self, origin: Origin, text: str) -> str:
         """Start a refresh and return the run's id.
@@ -111,25 +97,23 @@ class Desk:
             bench = choose(self.benches, request.target)
             database = bench.cluster.database(bench.target.database)
             pick(database.continuous_aggregates(), request.view)
-            run_id = new_run_id()
-            self._claim(bench, run_id)
             asked = ev.RunRequested(
-                run_id=run_id,
+                run_id=new_run_id(),
                 at=self.clock.now(),
                 operation="refresh",
                 target=bench.target.name,
                 origin=origin,
                 arguments=text,
             )
-            self._begin(bench, run_id, lambda: self._refresh(asked, request, bench))
-            return run_id
+            self.launcher.refresh(asked, request, bench)
+            return asked.run_id
 
     def refresh_all(self, origin: Origin, target: str) -> str:
         """Start a refresh of all views, as the button does."""
         return self.refresh(origin, f"{ALL} {target}")
 
-    def status(self, origin: Origin, text: str) -> tuple[Status, tuple[Check, ...]]:
-        """Return what a target looks like now, with the five points.
+    def status(self, origin: Origin, text: str) -> TargetReport:
+        """Return what a target looks like now, with the five points and the last restore.
 
         Raises:
             Refused: the wrong channel, or no such target.
@@ -137,7 +121,7 @@ class Desk:
         with self._command(origin, "/tsstatus", text):
             bench = choose(self.benches, parse_target(text, self.benches))
             found = read_status(bench.target, bench.host, bench.cluster, self.clock.now())
-            return found, checklist(found)
+            return TargetReport(found, checklist(found), last_restore(self.log, bench.target.name))
 
     def backups(self, origin: Origin, text: str) -> tuple[Bench, tuple[BackupFile, ...]]:
         """Return a target's dumps, the newest first."""
@@ -178,92 +162,13 @@ class Desk:
         with self._logged(origin, "arm retention", run_id, run_id):
             self.access.require(origin, ARM_RETENTION.label, ARM_RETENTION.who)
             waiting = waiting_after(self.log, run_id)
-            base = Draft("run", Phase.NOTE, channel=origin.channel, target=waiting.target)
-            journal = Journal(self.log, self.presenter, base, self.clock)
-            arm(waiting, self.benches, self.claims, journal, origin.person)
+            journal = self.launcher.journal(origin.channel, waiting.target)
+            arm(waiting, self.benches, self.launcher.claims, journal, origin.person)
             return waiting.jobs
 
     def reaction(self, channel: str, ts: str) -> None:
         """Take note that somebody reacted; what counts is read back by the gate."""
         self.runs.hint(channel, ts)
-
-    def resume_gate(self, asked: ev.RunRequested, gate: OpenGate, request: RestoreRequest) -> None:
-        """Go on waiting at a gate from before a restart of the bot; the claim is still held."""
-        bench = choose(self.benches, asked.target)
-        work = lambda: self._restore(asked, request, bench, gate)  # noqa: E731 - one expression
-        self._begin(bench, asked.run_id, work)
-
-    def _restore(
-        self,
-        asked: ev.RunRequested,
-        request: RestoreRequest,
-        bench: Bench,
-        gate: OpenGate | None = None,
-    ) -> None:
-        journal = self._journal(asked)
-        requester = asked.origin.person
-        # asked before anything is logged: a run that Slack keeps from starting leaves no trace
-        eligible = gate.notice.eligible if gate else self.access.approvers(fresh=True)
-        if gate is None:
-            journal.record(asked)
-        else:
-            self.presenter.show(asked)
-        active = ActiveRun(asked.run_id, bench.target.name, requester, threading.Event())
-        active.gate = SlackGate(
-            self.ballots(asked.origin.channel),
-            self.access.directory,
-            journal,
-            self.clock,
-            self.timers,
-            self.deadlines,
-            self.access.rules,
-            eligible,
-            active.cancelled.is_set,
-            resumed=gate,
-        )
-        run = RestoreRun(
-            asked.run_id,
-            request,
-            requester,
-            bench.preflight,
-            active.gate,
-            journal,
-            self.clock,
-            active.cancelled.is_set,
-        )
-        self._start(bench, active, lambda: run.execute())
-
-    def _refresh(self, asked: ev.RunRequested, request: RefreshRequest, bench: Bench) -> None:
-        journal = self._journal(asked)
-        journal.record(asked)
-        requester = asked.origin.person
-        active = ActiveRun(asked.run_id, bench.target.name, requester, threading.Event())
-        run = RefreshRun(asked.run_id, request, requester, bench, journal, active.cancelled.is_set)
-        self._start(bench, active, lambda: run.execute())
-
-    def _start(self, bench: Bench, active: ActiveRun, execute: Callable[[], object]) -> None:
-        def work() -> None:
-            try:
-                execute()
-            finally:
-                self.claims.release(bench.target.name, active.run_id)
-
-        self.runs.start(active, work)
-
-    def _begin(self, bench: Bench, run_id: str, start: Callable[[], None]) -> None:
-        """Start under a claim, which goes back if the start fails."""
-        try:
-            start()
-        except TsbotError:
-            self.claims.release(bench.target.name, run_id)
-            raise
-
-    def _claim(self, bench: Bench, run_id: str) -> None:
-        Claiming(self.claims).take(bench, run_id, HOLDER)
-
-    def _journal(self, asked: ev.RunRequested) -> Journal:
-        base = Draft("run", Phase.NOTE, channel=asked.origin.channel, target=asked.target)
-        return Journal(self.log, self.presenter, base, self.clock)
 
     @contextmanager
     def _command(self, origin: Origin, name: str, text: str) -> Iterator[None]:

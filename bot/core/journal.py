@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from bot.core import events as ev
 from bot.core.audit import Draft, Entry, Phase
@@ -14,6 +15,9 @@ from bot.core.models import Person
 from bot.core.ports import AuditLog, Clock, Presenter
 
 logger = logging.getLogger(__name__)
+
+_RETRY = timedelta(seconds=15)
+"""Between attempts to reach a log that could not be written."""
 
 _UNLOGGED = (ev.StepProgressed, ev.OutputArrived, ev.GateDelayed)
 _KINDS: dict[str, type[ev.Event]] = {
@@ -37,6 +41,7 @@ class Journal:
     base: Draft
     clock: Clock
     _owed: list[Draft] = field(default_factory=list, init=False)
+    _retry_at: datetime = field(default=datetime.min.replace(tzinfo=UTC), init=False)
 
     def record(self, event: ev.Event) -> None:
         """Commit an event, then show it.
@@ -52,17 +57,28 @@ class Journal:
         """The same for what makes things safe again: it goes on without the log.
 
         What could not be committed goes to the process's own log at once, and into the audit log
-        when that can be written again.
+        when that can be written again. That is tried only now and then: applications must not
+        wait for the time-out of a log that is known to be down.
         """
         draft = self._draft(event)
         try:
-            self._settle()
-            self.log.append(draft)
+            self._append_if_up(draft, last=isinstance(event, ev.RunFinished))
         except AuditUnavailable as error:
             owed = f"{draft.run_id} {draft.action} {draft.phase} {draft.status}"
             logger.critical("audit log unavailable (%s); owed entry: %s", error, owed)
             self._owed.append(draft)
         self.presenter.show(event)
+
+    def _append_if_up(self, draft: Draft, *, last: bool) -> None:
+        now = self.clock.now()
+        if now < self._retry_at and not last:
+            raise AuditUnavailable("it could not be written a moment ago")
+        try:
+            self._settle()
+            self.log.append(draft)
+        except AuditUnavailable:
+            self._retry_at = now + _RETRY
+            raise
 
     def show(self, event: ev.Event) -> None:
         """Show an event that is not logged."""

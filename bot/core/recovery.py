@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from bot.core import events as ev
 from bot.core.approvals import Mark
-from bot.core.audit import Draft, Phase, Query
-from bot.core.desk import HOLDER, Desk
+from bot.core.audit import Query
+from bot.core.bench import choose
+from bot.core.desk import Desk
 from bot.core.errors import Refused
 from bot.core.gate import OpenGate
-from bot.core.journal import Journal, event_of
+from bot.core.journal import event_of
+from bot.core.launcher import HOLDER
 from bot.core.plan import SPECS, StepName
 from bot.core.ports import AuditLog, BallotRef, Claims
 from bot.core.requests import parse_restore
@@ -107,13 +109,14 @@ def _read(log: AuditLog, run_id: str) -> Unfinished:
 
 def pick_up(runs: Sequence[Unfinished], desk: Desk) -> None:
     """Go on waiting at gates; close all others, saying what somebody has to look at."""
-    waiting = {deadline.run_id for deadline in desk.deadlines.pending()}
+    waiting = {deadline.run_id for deadline in desk.launcher.deadlines.pending()}
     for run in runs:
         asked, gate = run.asked, run.gate if run.run_id in waiting else None
         if asked is not None and gate is not None and not run.begun:
             try:
                 request = parse_restore(asked.arguments, desk.benches)
-                desk.resume_gate(asked, gate, request)
+                bench = choose(desk.benches, asked.target)
+                desk.launcher.resume(asked, request, bench, gate)
             except Refused as refusal:  # the settings changed meanwhile
                 _close(run, refusal.sentence, desk)
         else:
@@ -123,8 +126,7 @@ def pick_up(runs: Sequence[Unfinished], desk: Desk) -> None:
 def _close(run: Unfinished, sentence: str, desk: Desk) -> None:
     asked = run.asked
     if asked is not None:
-        base = Draft("run", Phase.NOTE, channel=asked.origin.channel, target=asked.target)
-        Journal(desk.log, desk.presenter, base, desk.clock).record(
+        desk.launcher.journal(asked.origin.channel, asked.target).record(
             ev.RunFinished(
                 run_id=run.run_id,
                 at=desk.clock.now(),
@@ -134,9 +136,9 @@ def _close(run: Unfinished, sentence: str, desk: Desk) -> None:
                 requester=asked.origin.person,
             )
         )
-    for claim in desk.claims.held():
+    for claim in desk.launcher.claims.held():
         if claim.run_id == run.run_id:
-            desk.claims.release(claim.target, claim.run_id)
+            desk.launcher.claims.release(claim.target, claim.run_id)
 
 
 def _names(value: object) -> list[object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,6 +118,19 @@ def test_owed_entries_are_written_once_also_by_the_next_safe_event(
     journal.record_safe(DONE)
     journal.record_safe(finished())
     assert [entry.draft.status for entry in entries(store)] == ["undone", "ok", "succeeded"]
+
+
+def test_a_log_known_to_be_down_is_not_waited_for_at_each_safe_event(
+    journal: Journal, screen: Screen, path: Path
+) -> None:
+    with intruder(path) as db:
+        db.execute("BEGIN IMMEDIATE")
+        journal.record_safe(UNDONE)
+        began = time.monotonic()
+        for _ in range(20):
+            journal.record_safe(DONE)
+        assert time.monotonic() - began < 0.2
+    assert screen.events == [UNDONE, *[DONE] * 20]
 
 
 def test_an_entry_owed_keeps_everything_after_it_waiting(

@@ -14,9 +14,11 @@ from bot.adapters.slack.blocks import (
     name,
     paragraph,
     plain,
+    who,
     words,
 )
 from bot.adapters.slack.blocks_result import checklist
+from bot.core.last_restore import LastRestore
 from bot.core.models import Check, ContinuousAggregate, Job
 from bot.core.redaction import safe_line
 from bot.core.status import SCHEDULER, THRESHOLDS, Status
@@ -25,15 +27,15 @@ from bot.core.wording import duration, shortened
 _ROWS = 25
 
 
-def status_page(status: Status, checks: Sequence[Check], now: datetime) -> Look:
+def status_page(status: Status, checks: Sequence[Check], restored: LastRestore | None) -> Look:
     """Return what a target looks like.
 
     Args:
         status: as it was read.
         checks: the five points.
-        now: for the lags.
+        restored: the last restore, None where the log knows none.
     """
-    target = status.target
+    target, now = status.target, status.at
     red = [c for c in checks if not c.passed]
     verdict = "all points green" if not red else f"{len(red)} of {len(checks)} points not green"
     title = f"{target.name}: {verdict}"
@@ -41,6 +43,7 @@ def status_page(status: Status, checks: Sequence[Check], now: datetime) -> Look:
         header(title),
         *checklist(f"Database {target.database} on {target.container}", checks),
         paragraph(*_settings(status)),
+        *_restored(restored),
         *_section("Jobs", [_job(j, now) for j in status.jobs or ()]),
         *_section(
             "Continuous aggregates", [_view(v, status, now) for v in status.aggregates or ()]
@@ -65,6 +68,27 @@ def _settings(status: Status) -> Iterator[list[Json]]:
     for layer in status.layers:
         where = f"{layer.where} {layer.detail}".strip()
         yield [words(f"timescaledb.restoring = {layer.value} in {shortened(where, 120)}")]
+
+
+def _restored(restored: LastRestore | None) -> list[Json]:
+    if restored is None:
+        return []
+    kept = [words(". The old database was kept as "), name(restored.set_aside)]
+    return [
+        paragraph(
+            [
+                words("Last restored "),
+                date(restored.at),
+                words(" from "),
+                name(restored.backup),
+                words(" by "),
+                who(restored.requester),
+                words(", run "),
+                name(restored.run_id),
+                *(kept if restored.set_aside else []),
+            ]
+        )
+    ]
 
 
 def _section(title: str, rows: Sequence[list[Json]]) -> list[Json]:

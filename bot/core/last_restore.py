@@ -1,0 +1,49 @@
+"""The last restore of a target that changed something, from the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core import events as ev
+from bot.core.audit import Query
+from bot.core.journal import event_of
+from bot.core.models import Person
+from bot.core.plan import StepName
+from bot.core.ports import AuditLog
+
+_LOOK_BACK = 20
+"""Requests looked through; most of those that change nothing are dry runs and refusals."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastRestore:
+    """A restore that put a database in the live one's place.
+
+    Args:
+        run_id: of that run.
+        at: when it was asked for.
+        backup: from which file.
+        requester: by whom.
+        set_aside: under which name the old database was kept, empty where there was none.
+    """
+
+    run_id: str
+    at: datetime
+    backup: str
+    requester: Person
+    set_aside: str
+
+
+def last_restore(log: AuditLog, target: str) -> LastRestore | None:
+    """Return it, None where the newest requests hold none."""
+    asked = log.entries(Query(target=target, action="restore", newest=_LOOK_BACK))
+    for entry in reversed(asked):
+        ended = log.entries(Query(run_id=entry.draft.run_id, action=StepName.CUT_OVER.value))
+        request = event_of(entry)
+        done = [e for e in map(event_of, ended) if isinstance(e, ev.StepFinished)]
+        if done and isinstance(request, ev.RunRequested):
+            kept = str(done[-1].facts.get("set_aside") or "")
+            by = request.origin.person
+            return LastRestore(request.run_id, request.at, request.backup, by, kept)
+    return None

@@ -1,0 +1,156 @@
+"""Sets runs going: the claim first, then the request in the log, then a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from bot.core import events as ev
+from bot.core.access import Access
+from bot.core.audit import Draft, Phase
+from bot.core.bench import Bench
+from bot.core.claiming import Claiming
+from bot.core.errors import TsbotError
+from bot.core.gate import OpenGate, SlackGate
+from bot.core.journal import Journal
+from bot.core.ports import AuditLog, Ballot, Claims, Clock, Deadlines, Presenter, Timers
+from bot.core.prepare import RestoreRequest
+from bot.core.refresh import RefreshRun
+from bot.core.requests import RefreshRequest
+from bot.core.runner import RestoreRun
+from bot.core.runs import ActiveRun, Runs
+
+HOLDER = "tsbot"
+"""Who holds a claim that the bot took; the command line takes its own under ``cli:USER``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launcher:
+    """Starts runs in this process.
+
+    Args:
+        access: who may approve.
+        log: the audit log.
+        claims: one run a target.
+        deadlines: when gates expire.
+        presenter: shows runs.
+        ballots: gate messages of a channel.
+        timers: wake gates.
+        clock: time.
+        runs: the runs at work.
+    """
+
+    access: Access
+    log: AuditLog
+    claims: Claims
+    deadlines: Deadlines
+    presenter: Presenter
+    ballots: Callable[[str], Ballot]
+    timers: Timers
+    clock: Clock
+    runs: Runs = field(default_factory=Runs)
+
+    def restore(self, asked: ev.RunRequested, request: RestoreRequest, bench: Bench) -> None:
+        """Start a restore.
+
+        Raises:
+            Refused: the target is busy.
+            AuditUnavailable: the request cannot be logged.
+            ChatUnavailable: Slack can't be asked who may approve.
+        """
+        Claiming(self.claims).take(bench, asked.run_id, HOLDER)
+        with self._claim_given_back(bench, asked.run_id):
+            # asked before anything is logged: a run that Slack keeps from starting leaves no trace
+            eligible = self.access.approvers(fresh=True)
+            journal = self.journal(asked.origin.channel, asked.target)
+            journal.record(asked)
+            self._restore(asked, request, bench, journal, eligible, None)
+
+    def resume(
+        self, asked: ev.RunRequested, request: RestoreRequest, bench: Bench, gate: OpenGate
+    ) -> None:
+        """Go on waiting at a gate from before a restart of the bot; the claim is still held."""
+        with self._claim_given_back(bench, asked.run_id):
+            journal = self.journal(asked.origin.channel, asked.target)
+            self.presenter.show(asked)
+            self._restore(asked, request, bench, journal, gate.notice.eligible, gate)
+
+    def refresh(self, asked: ev.RunRequested, request: RefreshRequest, bench: Bench) -> None:
+        """Start a refresh. Raises as `restore` does."""
+        Claiming(self.claims).take(bench, asked.run_id, HOLDER)
+        with self._claim_given_back(bench, asked.run_id):
+            journal = self.journal(asked.origin.channel, asked.target)
+            journal.record(asked)
+            active = _active(asked)
+            run = RefreshRun(
+                asked.run_id,
+                request,
+                asked.origin.person,
+                bench,
+                journal,
+                active.cancelled.is_set,
+            )
+            self._start(bench, active, run.execute)
+
+    def journal(self, channel: str, target: str) -> Journal:
+        """Return a way into the log for what happens to a target."""
+        base = Draft("run", Phase.NOTE, channel=channel, target=target)
+        return Journal(self.log, self.presenter, base, self.clock)
+
+    def _restore(
+        self,
+        asked: ev.RunRequested,
+        request: RestoreRequest,
+        bench: Bench,
+        journal: Journal,
+        eligible: frozenset[str],
+        resumed: OpenGate | None,
+    ) -> None:
+        active = _active(asked)
+        active.gate = SlackGate(
+            self.ballots(asked.origin.channel),
+            self.access.directory,
+            journal,
+            self.clock,
+            self.timers,
+            self.deadlines,
+            self.access.rules,
+            eligible,
+            active.cancelled.is_set,
+            resumed=resumed,
+        )
+        run = RestoreRun(
+            asked.run_id,
+            request,
+            asked.origin.person,
+            bench.preflight,
+            active.gate,
+            journal,
+            self.clock,
+            active.cancelled.is_set,
+        )
+        self._start(bench, active, run.execute)
+
+    def _start(self, bench: Bench, active: ActiveRun, execute: Callable[[], object]) -> None:
+        def work() -> None:
+            try:
+                execute()
+            finally:
+                self.claims.release(bench.target.name, active.run_id)
+
+        self.runs.start(active, work)
+
+    @contextmanager
+    def _claim_given_back(self, bench: Bench, run_id: str) -> Iterator[None]:
+        """Give the claim back if the start fails; once started, the run's thread does."""
+        try:
+            yield
+        except TsbotError:
+            self.claims.release(bench.target.name, run_id)
+            raise
+
+
+def _active(asked: ev.RunRequested) -> ActiveRun:
+    return ActiveRun(asked.run_id, asked.target, asked.origin.person, threading.Event())
