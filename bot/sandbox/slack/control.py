@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bot.sandbox.slack.acting import ActionRefused, Person
 from bot.sandbox.slack.api.arguments import ApiError
 from bot.sandbox.slack.deliveries import Delivery
+from bot.sandbox.slack.page.look import look
 from bot.sandbox.slack.people import Json, User
 from bot.sandbox.slack.reacting import ReactionRefused
 from bot.sandbox.slack.state import Workspace
@@ -61,6 +62,15 @@ def _submit(person: Person, **args: Any) -> Json:
     return {"response_action": action, "errors": done.errors, "delivery": _sent(done.delivery)}
 
 
+def _click_in_view(
+    person: Person, values: dict[str, dict[str, Any]] | None = None, **args: Any
+) -> Json | None:
+    """What was typed so far goes along, as `view.state` does on Slack."""
+    if values and person.modal is not None:
+        person.modal.fill(values)
+    return _sent(person.click_in_view(**args))
+
+
 def _view(person: Person, kind: str = "modal") -> Json | None:
     view = person.home if kind == "home" else person.modal
     if view is None:
@@ -73,13 +83,14 @@ ACTS: dict[str, Callable[..., Any]] = {
     "react": lambda person, **args: _sent(person.react(**args)),
     "unreact": lambda person, **args: _sent(person.unreact(**args)),
     "click": lambda person, **args: _sent(person.click(**args)),
-    "click_in_view": lambda person, **args: _sent(person.click_in_view(**args)),
+    "click_in_view": _click_in_view,
     "submit": _submit,
     "close_modal": lambda person: person.close_modal(),
     "post": lambda person, **args: person.post(**args).ts,
     "mention": lambda person, **args: person.mention(**args).ts,
     "home": lambda person: _sent(person.open_home()),
     "view": _view,
+    "look": look,
     "ephemerals": lambda person, channel: [asdict(e) for e in person.ephemerals(channel)],
 }
 

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from bot.sandbox.slack import control, payloads, responses
 from bot.sandbox.slack.api import methods
 from bot.sandbox.slack.faults import ApiFault
+from bot.sandbox.slack.page import document, origin
 from bot.sandbox.slack.people import Json
 from bot.sandbox.slack.socket_mode import SocketHub
 from bot.sandbox.slack.state import Workspace
@@ -77,6 +78,7 @@ class SlackServer:
         self.workspace.deliveries.transport = None
         self._http.shutdown()
         self._thread.join()
+        self.workspace.touch()  # who waits for a change (control's wait and look) goes now
         self.sockets.disconnect("link_disabled")
         self._http.sever()
         self._http.server_close()
@@ -154,9 +156,23 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "tsbot-slack-sandbox"
     timeout = REQUEST_SECONDS
 
+    def parse_request(self) -> bool:
+        """Read the request's head; a stranger's web page goes no further."""
+        if not super().parse_request():
+            return False
+        if why := origin.refusal(self.headers):
+            # unread, the body would make the kernel cut the connection before the answer is read
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self._send(HTTPStatus.FORBIDDEN, why.encode(), "text/plain; charset=utf-8")
+        return not why
+
     def do_GET(self) -> None:
-        """Serve a Socket Mode link, or a Web API call without a body."""
+        """Serve the page, a Socket Mode link, or a Web API call without a body."""
         address = urlsplit(self.path)
+        if document.serves(address.path):
+            page = document.document()
+            self._send(HTTPStatus.OK, page.body, "text/html; charset=utf-8", page.headers)
+            return
         if address.path != "/link/":
             self.do_POST()
             return
