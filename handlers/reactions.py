@@ -8,8 +8,9 @@ from collections.abc import Callable
 from slack_bolt import App
 from slack_sdk import WebClient
 
+from bot.adapters.slack.blocks import plain
 from bot.core.desk import Desk
-from bot.core.errors import Refused
+from bot.core.errors import Refused, TsbotError
 from bot.core.models import Origin
 from handlers.answers import Answers
 from handlers.origins import Payload, of_event
@@ -57,4 +58,6 @@ def mentioned(desk: Desk, origin: Origin, text: str) -> str:
         desk.cancel(origin, found["run"])
     except Refused as refusal:
         return refusal.sentence
+    except TsbotError as error:
+        return f"That could not be done: {plain(str(error))}"
     return f"Run {found['run']} stops at its next safe point."

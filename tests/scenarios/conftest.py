@@ -10,7 +10,8 @@ import pytest
 from tests.docker.dumps import take_dump
 from tests.docker.environment import DockerEnvironment
 from tests.docker.sample import create_sample
-from tests.scenarios.office import Office, Site
+from tests.scenarios.office import Office
+from tests.scenarios.site import Site
 
 
 @pytest.fixture(scope="package", autouse=True)

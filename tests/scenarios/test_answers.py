@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scenarios.office import DUMP, Office
+from tests.scenarios.office import Office
+from tests.scenarios.site import DUMP
 
 
 @pytest.mark.parametrize(
@@ -19,12 +20,13 @@ from tests.scenarios.office import DUMP, Office
 def test_everybody_in_the_channel_gets_an_answer_of_their_own(
     office: Office, line: str, text: str, shown: str
 ) -> None:
-    messages = len(office.workspace.messages("ops"))
+    channel = office.workspace.channel("ops")
+    messages = len(channel.timeline())
     assert text in office.say("dan", line)
     assert shown in str(office["dan"].ephemerals("ops")[-1].blocks)
     row = office.log("command")[-1]
     assert (row.status, row.actor_name, row.arguments) == ("ok", "dan", line)
-    assert len(office.workspace.messages("ops")) == messages
+    assert len(channel.timeline()) == messages
 
 
 def test_the_help_tells_people_what_they_may_not(office: Office) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from bot.core.permissions import CANCEL_RUN
-from tests.scenarios.office import Office, Run
+from tests.scenarios.office import Office
+from tests.scenarios.run import Run
 
 CANCEL = CANCEL_RUN.action
 
@@ -53,13 +54,21 @@ def test_a_mention_that_asks_for_nothing_is_told_what_to_say(lasting: Run) -> No
     assert cancellations(lasting) == []
 
 
+def test_a_mention_is_answered_where_slack_cannot_say_who_it_is(lasting: Run) -> None:
+    lasting.office.workspace.faults.fail("users.info")
+    answer = mentioned(lasting, "ana", f"cancel {lasting.id}")
+    assert answer.startswith("That could not be done: Slack ")
+    assert cancellations(lasting) == [(lasting.office["ana"].id, "failed")]
+    assert lasting.outcome == ""
+
+
 def test_nobody_else_cancels(lasting: Run) -> None:
     answer = pressed(lasting, "dan")
     assert answer == (
         "To use Cancel you must be the person who asked for this run, or on the approvers' list."
     )
     assert mentioned(lasting, "dan", f"cancel {lasting.id}") == answer
-    assert cancellations(lasting) == [(lasting.office["dan"].id, "refused")] * 2
+    assert cancellations(lasting)[-2:] == [(lasting.office["dan"].id, "refused")] * 2
     assert lasting.outcome == ""
 
 

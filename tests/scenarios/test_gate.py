@@ -9,7 +9,8 @@ from functools import partial
 import pytest
 
 from bot.core.gate import SlackGate
-from tests.scenarios.office import VETO, Office, Run
+from tests.scenarios.office import Office
+from tests.scenarios.run import VETO, Run
 
 POLL_S = 0.1
 
@@ -192,3 +193,12 @@ def test_the_gate_stays_shut_while_slack_limits_the_rate(impatient: Office) -> N
     run.vote(impatient["ben"])
     run.until(lambda: run.reached, "a quorum")
     assert faults.api[0].times == 0
+
+
+def test_a_gate_whose_message_slack_does_not_take_opens_later(impatient: Office) -> None:
+    faults = impatient.workspace.faults
+    faults.fail("chat.postMessage", times=4)
+    run = impatient.restore()
+    assert faults.api[0].times == 0
+    assert len(run.gates) == 1
+    run.approve()

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bot.core.audit import Draft
 from bot.core.permissions import COMMANDS
-from tests.scenarios.office import DUMP, Office
+from tests.scenarios.office import Office
+from tests.scenarios.site import DUMP
 
 PIECES = (DUMP, "latest", "all", "dry-run", "reason=", "from=", "to=9999-99-99", "since=", "@", '"')
 """Words of our own among the nonsense; no target, so that nothing ever starts."""
@@ -20,11 +21,12 @@ PIECES = (DUMP, "latest", "all", "dry-run", "reason=", "from=", "to=9999-99-99",
 def _unchanged(office: Office) -> Iterator[None]:
     """No run, no database, no message for everybody."""
     before = office.site.databases()
-    runs, messages = len(office.log("restore")), len(office.workspace.messages("ops"))
+    channel = office.workspace.channel("ops")
+    runs, messages = len(office.log("restore")), len(channel.timeline())
     yield
     assert office.site.databases() == before
     assert len(office.log("restore")) == runs
-    assert len(office.workspace.messages("ops")) == messages
+    assert len(channel.timeline()) == messages
 
 
 def last_command(office: Office) -> Draft:

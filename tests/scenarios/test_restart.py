@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.scenarios.office import VETO, WITHIN_S, Office, Site
+from tests.scenarios.office import Office
+from tests.scenarios.run import VETO, WITHIN_S
+from tests.scenarios.site import Site
 
 
 def test_a_gate_outlives_the_process_and_votes_count_afterwards(site: Site, tmp_path: Path) -> None:

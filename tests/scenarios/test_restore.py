@@ -11,7 +11,9 @@ from bot.adapters.slack.pending import Pace
 from bot.core.audit import Phase
 from bot.core.models import Strategy
 from bot.core.plan import ORDER, SPECS
-from tests.scenarios.office import Office, Run, Site
+from tests.scenarios.office import Office
+from tests.scenarios.run import Run
+from tests.scenarios.site import Site
 
 RESTORED_S = 90.0
 

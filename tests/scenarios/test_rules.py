@@ -7,7 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.scenarios.office import Office, Run, Site
+from tests.scenarios.office import Office
+from tests.scenarios.run import Run
+from tests.scenarios.site import Site
 
 Hire = Callable[..., Office]
 

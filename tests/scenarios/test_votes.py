@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from bot.sandbox.slack import Person
-from tests.scenarios.office import VETO, Office, Run
+from tests.scenarios.office import Office
+from tests.scenarios.run import VETO, Run
 
 OTHER_TEAM = "T0OTHER"
 
