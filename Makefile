@@ -4,9 +4,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: test lint types unit venv clean
+.PHONY: test demo lint types unit venv clean
 
 test: lint types unit
+
+# The bot in a world of stand-ins; ONCE=1 ends it after the restore, PORT= fixes the page's port.
+demo: $(STAMP)
+	@$(BIN)/tsbot demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot.adapters.audit_log import AuditStore
 from bot.adapters.clock import SystemClock
-from bot.cli import audit, check, restore, run
+from bot.cli import audit, check, demo, restore, run
 from bot.core.errors import Refused, SettingsInvalid, TsbotError
 from bot.core.redaction import Secrets
 from bot.manifest import manifest_yaml
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     restore.register(commands)
     check.register(commands)
     audit.register(commands)
+    demo.register(commands)
     manifest = commands.add_parser("manifest", help="print the Slack app manifest")
     manifest.add_argument("--base-url", default="", help="public https address, for HTTP mode")
     return parser
@@ -65,6 +66,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     if arguments.command == "manifest":
         print(manifest_yaml(arguments.base_url), end="")
         return 0
+    if arguments.command == "demo":
+        return demo.demo(arguments)
     settings = load_settings(arguments.config)
     if arguments.command == "audit":
         return _audit(settings, arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.core.errors import StepFailed
-from bot.core.models import Job
+from bot.core.models import Facts, Job
 from bot.core.plan import StepName
 from bot.core.status import Expectations, checklist, read_status
 from bot.core.steps.server import poll
@@ -34,6 +34,8 @@ def _jobs(work: Work) -> Outcome:
     arm, wait = _split(work)
     numbers = frozenset(j.id for j in arm)
     work.live.set_scheduled(tuple(sorted(numbers)), True)
+    facts: Facts = {"rearmed": sorted(numbers), "waiting": [j.id for j in wait]}
+    work.facts[StepName.JOBS] = facts  # done: whatever the scheduler makes of it
     work.live.restart_workers()
     if not poll(work, _SCHEDULED_WITHIN, lambda: _all_scheduled(work, numbers)):
         idle = [str(j.id) for j in work.live.jobs() if j.id in numbers and not _has_start(j)]
@@ -41,7 +43,7 @@ def _jobs(work: Work) -> Outcome:
     held = f"; retention still paused: {', '.join(str(j.id) for j in wait)}" if wait else ""
     return Outcome(
         f"{len(arm)} jobs re-armed, each with a next start{held}",
-        {"rearmed": sorted(numbers), "waiting": [j.id for j in wait]},
+        facts,
     )
 
 

@@ -1,0 +1,53 @@
+"""An application of the demo: it uses the database each second and says when it cannot.
+
+python -m bot.sandbox.demo.application reader|writer, with the DSN in DEMO_DSN. SIGTERM ends it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+import psycopg
+
+EVERY = 1.0
+"""Seconds between two uses of the database."""
+
+_STATEMENTS = {
+    "writer": "INSERT INTO public.influx_data VALUES (now(), 1, random() * 20)",
+    "reader": "SELECT count(*) FROM public.influx_agg_1h",
+}
+
+
+def run(role: str, dsn: str, stop: threading.Event) -> None:
+    """Use the database until asked to stop; a lost connection is made anew the next second."""
+    statement = _STATEMENTS[role]
+    while not stop.is_set():
+        try:
+            with psycopg.connect(dsn, autocommit=True, connect_timeout=2) as connection:
+                while not stop.wait(EVERY):
+                    connection.execute(statement)
+                    _say(f"{role}: ok")
+        except psycopg.Error as error:
+            _say(f"{role}: {str(error).strip().splitlines()[0]}")
+            stop.wait(EVERY)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Run one role until SIGTERM or Ctrl-C."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    run(sys.argv[1], os.environ["DEMO_DSN"], stop)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
