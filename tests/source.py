@@ -13,7 +13,6 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 _BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-_NOT_OURS = {".egg-info", ".pyc", ".db"}
 
 
 @dataclass(frozen=True)
@@ -82,15 +81,3 @@ def undocumented(node: ast.Module | ast.ClassDef) -> Iterator[str]:
             yield child.name
         if isinstance(child, ast.ClassDef):
             yield from (f"{child.name}.{name}" for name in undocumented(child))
-
-
-def texts() -> Iterator[tuple[str, str]]:
-    """Yield path and text of every file of the project that people read."""
-    tops = [p for p in ROOT.iterdir() if not p.name.startswith(".") or p.name == ".ci"]
-    for top in sorted(tops):
-        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
-            if path.is_file() and not any(part in str(path) for part in _NOT_OURS):
-                yield (
-                    str(path.relative_to(ROOT)),
-                    path.read_text(encoding="utf-8", errors="replace"),
-                )

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 FAILED = 1
 _INTERRUPTED = 130
@@ -22,25 +23,38 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def demo(arguments: argparse.Namespace) -> int:
     """Run the demo and return 0 if the checklist was green, also after Ctrl-C on the open page."""
-    # Here, because the product never imports its stand-ins otherwise.
-    from bot.sandbox.demo.story import Story
-    from bot.sandbox.demo.world import world
-
-    done = False
-    green = False
+    outcome = _Outcome()
     try:
         with _interrupted_by_sigterm():
-            _say("Setting up: PostgreSQL, containers, a workspace. All three are local stand-ins.")
-            with world(port=arguments.port) as made:
-                _say(f"The workspace's page: {made.slack.base_url}/")
-                green = Story(made, sys.stdout).tell()
-                done = True
-                if not arguments.once:
-                    _stay_open(made.slack.base_url)
+            _play(arguments, outcome)
     except KeyboardInterrupt:
         _say("\nStopped; nothing is left running.")
-        return 0 if green else FAILED if done else _INTERRUPTED
-    return 0 if green else FAILED
+        return outcome.code if outcome.told else _INTERRUPTED
+    return outcome.code
+
+
+@dataclass
+class _Outcome:
+    told: bool = False
+    green: bool = False
+
+    @property
+    def code(self) -> int:
+        return 0 if self.green else FAILED
+
+
+def _play(arguments: argparse.Namespace, outcome: _Outcome) -> None:
+    # Here, because the product never imports its stand-ins otherwise.
+    from bot.cli.demo_story import Story
+    from bot.sandbox.demo.world import world
+
+    _say("Setting up: PostgreSQL, containers, a workspace. All three are local stand-ins.")
+    with world(port=arguments.port) as made:
+        _say(f"The workspace's page: {made.slack.base_url}/")
+        outcome.green = Story(made, sys.stdout).tell()
+        outcome.told = True
+        if not arguments.once:
+            _stay_open(made.slack.base_url)
 
 
 def _stay_open(url: str) -> None:

@@ -9,13 +9,14 @@ import os
 import signal
 import sys
 import threading
+from typing import LiteralString
 
 import psycopg
 
 EVERY = 1.0
 """Seconds between two uses of the database."""
 
-_STATEMENTS = {
+_STATEMENTS: dict[str, LiteralString] = {
     "writer": "INSERT INTO public.influx_data VALUES (now(), 1, random() * 20)",
     "reader": "SELECT count(*) FROM public.influx_agg_1h",
 }
@@ -23,16 +24,19 @@ _STATEMENTS = {
 
 def run(role: str, dsn: str, stop: threading.Event) -> None:
     """Use the database until asked to stop; a lost connection is made anew the next second."""
-    statement = _STATEMENTS[role]
     while not stop.is_set():
         try:
-            with psycopg.connect(dsn, autocommit=True, connect_timeout=2) as connection:
-                while not stop.wait(EVERY):
-                    connection.execute(statement)
-                    _say(f"{role}: ok")
+            _use(role, dsn, stop)
         except psycopg.Error as error:
             _say(f"{role}: {str(error).strip().splitlines()[0]}")
             stop.wait(EVERY)
+
+
+def _use(role: str, dsn: str, stop: threading.Event) -> None:
+    with psycopg.connect(dsn, autocommit=True, connect_timeout=2) as connection:
+        while not stop.wait(EVERY):
+            connection.execute(_STATEMENTS[role])
+            _say(f"{role}: ok")
 
 
 def _say(line: str) -> None:
