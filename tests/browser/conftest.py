@@ -100,9 +100,6 @@ def pages(browser: Chrome, server: SlackServer) -> Open:
     """Open the workspace as somebody, each in a tab of their own."""
 
     def open_as(name: str, path: str = "") -> Page:
-        browser.switch_to.new_window("tab")
-        page = Page(browser, browser.current_window_handle)
-        page.go(f"{server.base_url}/{path or f'?as={name}&channel=ops'}")
-        return page
+        return Page.opened(browser, f"{server.base_url}/{path or f'?as={name}&channel=ops'}")
 
     return open_as

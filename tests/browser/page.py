@@ -8,10 +8,11 @@ from typing import TypeVar
 
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
-from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 SECONDS = 5.0
+_SHOWN = """[...document.querySelectorAll(arguments[0])].filter(
+    (each) => each.checkVisibility({ visibilityProperty: true }))"""
 Open = Callable[..., "Page"]
 T = TypeVar("T")
 
@@ -27,6 +28,14 @@ class Page:
     def __init__(self, browser: Chrome, handle: str) -> None:
         self.browser, self.handle = browser, handle
 
+    @classmethod
+    def opened(cls, browser: Chrome, address: str) -> Page:
+        """Open an address such as http://127.0.0.1:3000/?as=ana in a tab of its own."""
+        browser.switch_to.new_window("tab")
+        page = cls(browser, browser.current_window_handle)
+        page.go(address)
+        return page
+
     def go(self, address: str) -> None:
         """Open an address and wait until the workspace is shown."""
         self.turn()
@@ -41,10 +50,14 @@ class Page:
 
     def all(self, selector: str) -> list[WebElement]:
         """Return what a CSS selector finds and shows."""
-        self.turn()
-        return [
-            e for e in self.browser.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed()
-        ]
+        found: list[WebElement] = self.turn().browser.execute_script(f"return {_SHOWN}", selector)
+        return found
+
+    def text(self, selector: str) -> str:
+        """Return what stands in all elements of a selector, as it is at one moment."""
+        read = f"return {_SHOWN}.map((each) => each.innerText).join('\\n')"
+        text: str = self.turn().browser.execute_script(read, selector)
+        return text
 
     def one(self, selector: str, text: str = "") -> WebElement:
         """Wait for the first element of a selector, holding a text."""
@@ -53,9 +66,17 @@ class Page:
             f"{selector} with {text!r}",
         )
 
-    def text(self, selector: str) -> str:
-        """Return what stands in all elements of a selector."""
-        return "\n".join(element.text for element in self.all(selector))
+    def click(self, selector: str, text: str = "") -> None:
+        """Click an element as soon as it is there, even if it is painted over meanwhile."""
+
+        def clicked() -> bool:
+            for element in self.all(selector):
+                if text in element.text:
+                    element.click()
+                    return True
+            return False
+
+        self.wait(clicked, f"{selector} with {text!r}")
 
     def sees(self, text: str, selector: str = "#messages") -> bool:
         """Wait until a text is shown."""

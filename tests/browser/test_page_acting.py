@@ -80,7 +80,7 @@ def test_a_reaction_is_joined_by_a_click_and_counted(
     ts = client.chat_postMessage(channel=ops, text="vote here")["ts"]
     client.reactions_add(channel=ops, timestamp=ts, name="white_check_mark")
     ben = pages("ben")
-    ben.one(".reaction", "1").click()
+    ben.click(".reaction", "1")
     assert ben.one(".reaction", "2").get_attribute("title") == (
         "Tsbot, you reacted with :white_check_mark:"
     )
@@ -179,14 +179,14 @@ def test_a_button_that_asks_first_acts_only_after_yes(
     client.chat_postMessage(channel=ops, text="old", blocks=blocks)
     with bolt(server, configure):
         ana = pages("ana")
-        ana.one("#messages .button").click()
+        ana.click("#messages .button")
         assert "It is gone then." in ana.one("#sure").text
         assert ana.focus().text == "Keep"
         ana.press(Keys.ESCAPE)
         ana.wait(lambda: not ana.all("#sure"), "the question gone")
         assert server.workspace.deliveries.records == []
-        ana.one("#messages .button").click()
-        ana.one("#sure button", "Drop").click()
+        ana.click("#messages .button")
+        ana.click("#sure button", "Drop")
         ana.wait(lambda: pressed, "the press")
     assert pressed == ["v"]
 
@@ -254,9 +254,9 @@ def test_a_modal_is_filled_in_refused_corrected_and_taken(
         assert ana.focus().tag_name == "select"
         assert ana.one("#modal input").get_attribute("value") == "latest one"
         ana.press("D")
-        ana.one("#modal button", "Go on").click()
+        ana.click("#modal button", "Go on")
         assert ana.one("#modal h2", "Sure?")
-        ana.one("#modal button", "Go on").click()
+        ana.click("#modal button", "Go on")
         ana.wait(lambda: not ana.all("#modal"), "the modal gone")
         assert ana.focus().get_attribute("id") == "write"
     assert len(taken) == 3
@@ -277,7 +277,7 @@ def test_a_required_input_left_empty_is_named_and_escape_closes_the_modal(
     with bolt(server, configure):
         ana = pages("ana")
         ana.write("/restore" + Keys.ENTER)
-        ana.one("#modal button", "Go on").click()
+        ana.click("#modal button", "Go on")
         assert ana.sees("Please fill this in.", "#modal .wrong")
         assert ana.focus().get_attribute("aria-invalid") == "true"
         ana.press(Keys.ESCAPE)
@@ -293,7 +293,7 @@ def test_the_home_tab_is_asked_for_and_shown(pages: Open, server: SlackServer) -
 
     with bolt(server, configure):
         ana = pages("ana")
-        ana.one("#apps .channel", "tsbot").click()
+        ana.click("#apps .channel", "tsbot")
         assert ana.sees("Hello U0ANA", "#scroll")
         assert ana.all("#write") == []
 

@@ -138,7 +138,7 @@ def test_a_thread_is_read_and_answered_beside_the_channel(
     ts = client.chat_postMessage(channel=ops, text="the card")["ts"]
     client.chat_postMessage(channel=ops, text="a note", thread_ts=ts)
     ana = pages("ana")
-    ana.one(".replies", "1 reply").click()
+    ana.click(".replies", "1 reply")
     assert ana.sees("a note", "#thread")
     assert "a note" not in ana.text("#messages")
     ana.wait(
@@ -159,7 +159,7 @@ def test_a_link_to_a_message_goes_there_without_leaving_the_page(
     link = client.chat_getPermalink(channel=ops, message_ts=ts)["permalink"]
     client.chat_postMessage(channel="C0OTHER", text=f"<{link}|vote here>")
     ana = pages("ana", "?as=ana&channel=other")
-    ana.one("#messages a", "vote here").click()
+    ana.click("#messages a", "vote here")
     assert ana.one("article.found .body").text == "the gate"
     assert len(ana.browser.window_handles) == 2  # the empty first one, and this
     ana.go(link)
@@ -174,9 +174,25 @@ def test_what_a_person_has_not_read_is_marked(
     client.chat_postMessage(channel=other, text="for <@U0BEN>")
     client.chat_postMessage(channel=other, text="for <!subteam^S0DBA>")
     client.chat_postMessage(channel=other, text="for nobody")
-    ben.one(".channel.unread", "3 unread, 2 mentioning you").click()
+    ben.click(".channel.unread", "3 unread, 2 mentioning you")
     assert ben.sees("for nobody")
     assert ben.all(".channel.unread") == []
+
+
+def test_what_came_while_one_was_elsewhere_stands_below_a_line(
+    pages: Open, client: WebClient, workspace: Workspace, ops: str
+) -> None:
+    workspace.add_channel("other")
+    client.chat_postMessage(channel=ops, text="read before")
+    ana = pages("ana")
+    assert ana.sees("read before")
+    ana.click(".channel", "# other")
+    ana.wait(lambda: "read before" not in ana.text("#messages"), "the other channel")
+    client.chat_postMessage(channel=ops, text="came later")
+    ana.click(".channel", "# ops")
+    assert ana.sees("came later")
+    lines = ana.text("#messages").splitlines()
+    assert lines.index("read before") < lines.index("New") < lines.index("came later")
 
 
 def test_the_page_says_that_it_is_not_slack(pages: Open) -> None:
@@ -198,9 +214,9 @@ def test_on_a_phone_nothing_scrolls_sideways_and_the_channels_come_on_request(
         ana.message("Restore of demo")
         assert ana.browser.execute_script(width) == [360, 360]
         assert ana.all("#side") == []
-        ana.one("#menu").click()
-        ana.one("#side .channel", "# ops").click()
+        ana.click("#menu")
+        ana.click("#side .channel", "# ops")
         ana.wait(lambda: not ana.all("#side"), "the channels gone again")
-        ana.one(".replies").click()
+        ana.click(".replies")
         assert ana.sees("xxx", "#thread")
         assert ana.browser.execute_script(width) == [360, 360]

@@ -51,6 +51,7 @@ def look(
             "revision": workspace.revision,
             "me": person.id,
             "app": workspace.bot_user,
+            "address": workspace.base_url,
             "connected": _connected(workspace),
             "users": [asdict(user) for user in workspace.users.values()],
             "usergroups": [asdict(group) for group in workspace.usergroups.values()],
