@@ -83,6 +83,7 @@ class SlackGate:
     _hint: threading.Event = field(default_factory=threading.Event, init=False)
     _votes: VoteCount = field(init=False)
     _standing: OpenGate | None = field(default=None, init=False)
+    _passed: OpenGate | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._votes = VoteCount(self.ballot, self.directory, self.journal, self.clock)
@@ -109,6 +110,8 @@ class SlackGate:
             GateNotPassed: vetoed, expired, voided or cancelled.
         """
         self._votes.forget()
+        if self._passed is not None:
+            self._repaint(self._passed, "voided: the plan changed after it was approved")
         gate = self._reopen(plan) or self._open(plan, requester)
         self._standing = gate
         try:
@@ -121,6 +124,7 @@ class SlackGate:
             self._forget(gate)
         names = ", ".join(p.name for p in approvers)
         self._close(gate, "approved", f"approved by {names}", approvers)
+        self._passed = gate
         return approvers
 
     def _reopen(self, plan: Plan) -> OpenGate | None:
@@ -244,8 +248,11 @@ class SlackGate:
                 approvers=approvers,
             )
         )
+        self._repaint(gate, f"{outcome}: {sentence}")
+
+    def _repaint(self, gate: OpenGate, outcome: str) -> None:
         try:
-            self.ballot.close(gate.ref, gate.notice, f"{outcome}: {sentence}")
+            self.ballot.close(gate.ref, gate.notice, outcome)
         except ChatUnavailable as error:
             self._delayed(gate.notice.plan.run_id, error, wait=False)
 

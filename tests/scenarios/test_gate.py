@@ -155,6 +155,7 @@ def test_an_old_check_mark_does_not_count_when_the_plan_has_changed(office: Offi
     run.until(lambda: len(run.gates) == 2, "a second gate")
     second = run.gate
     assert run.verdicts == ["approved", "voided"]
+    assert first.text.startswith("Closed: voided: the plan changed after it was approved")
     assert "running applications changed" in str(run.log("gate")[2].detail["sentence"])
     assert str(office.site.idle.name) in str(second.blocks)
     run.vote(office["cho"], gate=first)
