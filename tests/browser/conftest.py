@@ -97,9 +97,10 @@ def browser(chromium: Chrome) -> Iterator[Chrome]:
 
 @pytest.fixture
 def pages(browser: Chrome, server: SlackServer) -> Open:
-    """Open the workspace as somebody, each in a tab of their own."""
+    """Open the workspace, or that of another server, as somebody in a tab of their own."""
+    ours = server
 
-    def open_as(name: str, path: str = "") -> Page:
+    def open_as(name: str, path: str = "", *, server: SlackServer = ours) -> Page:
         return Page.opened(browser, f"{server.base_url}/{path or f'?as={name}&channel=ops'}")
 
     return open_as

@@ -119,9 +119,12 @@ def test_a_slash_command_is_completed_hinted_and_answered(pages: Open, server: S
         assert ana.text(".options [aria-selected=true]").startswith("/refresh")
         ana.press(Keys.ARROW_UP, Keys.TAB)
         assert "/restore [backup|latest] [target] [dry-run]" in ana.text("#write-main .hint")
-        ana.press("latest demo", Keys.ENTER)
+        ana.press("latest demo reason=a<b @ben", Keys.ESCAPE, Keys.ENTER)
         assert "Only visible to you" in ana.message("The restore has begun.").text
-    assert (heard[0]["command"], heard[0]["text"]) == ("/restore", "latest demo")
+    assert (heard[0]["command"], heard[0]["text"]) == (
+        "/restore",
+        "latest demo reason=a&lt;b <@U0BEN|ben>",
+    )
     assert heard[0]["user_id"] == "U0ANA"
 
 
