@@ -51,7 +51,9 @@ class State:
 class Container:
     """One container; safe to use from several threads.
 
-    Unlike Docker's, its main process is no process 1: a signal that it does not handle ends it.
+    Unlike Docker's, its main process is no process 1: a signal that it does not handle ends it,
+    and descendants that left its group are found only while it runs: where it ends by itself, they
+    have to notice (PostgreSQL's do).
     """
 
     def __init__(self, spec: ContainerSpec, watchdog: Watchdog) -> None:
@@ -95,17 +97,14 @@ class Container:
             timeout: seconds; None is the container's own, a negative one is for ever.
             number: the signal; None is the container's own.
         """
-        if timeout is None:
-            own = self.spec.stop_timeout
-            timeout = STOP_TIMEOUT_S if own is None else own
+        patience = self._patience(timeout)
         with self._turn:
             process = self._running_process()
             if process is None:
                 return False
             process.signal(number or self.spec.stop_number)
-            if not self._await_exit(None if timeout < 0 else timeout):
-                process.end()
-                self._await_exit(_KILLED_WITHIN_S)
+            if not self._await_exit(None if patience < 0 else patience):
+                self._kill(process)
             return True
 
     def restart(self, timeout: float | None = None, number: int | None = None) -> None:
@@ -125,8 +124,7 @@ class Container:
             reason = f"Container {self.id} is not running"
             raise EngineFault(HTTPStatus.CONFLICT, f"Cannot kill container: {self.name}: {reason}")
         if number == signal.SIGKILL:
-            process.end()
-            self._await_exit(_KILLED_WITHIN_S)
+            self._kill(process)
         else:
             process.signal(number)
 
@@ -137,13 +135,21 @@ class Container:
             self._changed.wait_for(lambda: self._is_closed or self._is_past(run, next_exit))
             return self._state.exit_code
 
-    def close(self, timeout: float) -> None:
-        """Stop it for good, within about *timeout* seconds."""
+    def close(self, timeout: float | None) -> None:
+        """Stop it for good, within about *timeout* seconds, its own where that is None."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-        self.stop(timeout)
-        self._execs.end()
+        patience = self._patience(timeout)
+        if self._turn.acquire(timeout=patience):
+            try:
+                self.stop(patience)
+            finally:
+                self._turn.release()
+        elif (process := self._running_process()) is not None:  # a longer stop is under way
+            self._kill(process)
+        for each in self._execs.cut_off():
+            each.end()
 
     def create_exec(self, config: ExecConfig) -> Exec:
         """Prepare a process beside the main one.
@@ -210,13 +216,25 @@ class Container:
         pumped.wait(_FLUSHED_WITHIN_S)  # so that who sees the end sees the last lines as well
         self.log.close()
         with self._changed:
+            left = self._execs.cut_off()  # here: those of a next run are not meant
             finished = time.time_ns()
             self._process = None
             self._state = replace(
                 self._state, status="exited", pid=0, exit_code=code, finished=finished
             )
             self._changed.notify_all()
-        self._execs.end()
+        for each in left:
+            each.end()
+
+    def _kill(self, process: LocalProcess) -> None:
+        process.end()
+        self._await_exit(_KILLED_WITHIN_S)
+
+    def _patience(self, timeout: float | None) -> float:
+        if timeout is not None:
+            return timeout
+        own = self.spec.stop_timeout
+        return STOP_TIMEOUT_S if own is None else own
 
     def _running_process(self) -> LocalProcess | None:
         with self._changed:

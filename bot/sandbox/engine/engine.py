@@ -100,8 +100,9 @@ class Engine:
         with self._lock:
             self._containers.pop(container.id, None)
 
-    def close(self, timeout: float) -> None:
-        """Stop all containers at once, killing what still runs after *timeout* seconds."""
+    def close(self, timeout: float | None) -> None:
+        """Stop all containers at once, killing what still runs after *timeout* seconds, or after
+        each one's own where it is None."""
         containers = self.containers()
         try:
             with ThreadPoolExecutor(max_workers=max(1, len(containers))) as pool:

@@ -158,13 +158,11 @@ class Execs:
         with self._lock:
             return [each.id for each in self._execs.values() if each.running]
 
-    def end(self) -> None:
-        """Kill what runs and what was left behind; forget what has not been started."""
+    def cut_off(self) -> list[Exec]:
+        """Forget what has not been started; return the rest, to be ended."""
         with self._lock:
             self._execs = {key: each for key, each in self._execs.items() if each.started}
-            left = list(self._execs.values())
-        for each in left:
-            each.end()
+            return list(self._execs.values())
 
 
 def _fault(error: Exception) -> EngineFault:

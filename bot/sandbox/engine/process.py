@@ -200,23 +200,30 @@ def _await_exit(popen: subprocess.Popen[bytes]) -> int:
 
 
 def _pump(outputs: Mapping[IO[bytes], int], ended: int, sink: Sink) -> None:
-    deadline: float | None = None
     with selectors.DefaultSelector() as selector:
+        selector.register(ended, selectors.EVENT_READ, None)
         for output, number in outputs.items():
             selector.register(output, selectors.EVENT_READ, number)
-        selector.register(ended, selectors.EVENT_READ, None)
-        left = len(outputs)
-        while left:
-            timeout = None if deadline is None else deadline - time.monotonic()
-            ready = selector.select(timeout)
-            if not ready and timeout is not None:
-                return
-            for key, _ in ready:
-                if key.data is None:
-                    selector.unregister(ended)
-                    deadline = time.monotonic() + LINGER_S
-                elif data := os.read(key.fd, _PIECE):
-                    sink(key.data, data)
-                else:
-                    selector.unregister(key.fileobj)
-                    left -= 1
+        _read(selector, set(outputs), sink)
+
+
+def _read(selector: selectors.BaseSelector, outputs: set[IO[bytes]], sink: Sink) -> None:
+    deadline: float | None = None
+    while outputs & {key.fileobj for key in selector.get_map().values()}:
+        timeout = None if deadline is None else deadline - time.monotonic()
+        ready = [key for key, _ in selector.select(timeout)]
+        if not ready and timeout is not None:
+            return
+        if any(key.data is None for key in ready):
+            deadline = time.monotonic() + LINGER_S
+        for key in ready:
+            if key.data is None or not _handed_on(key, sink):
+                selector.unregister(key.fileobj)
+
+
+def _handed_on(key: selectors.SelectorKey, sink: Sink) -> bool:
+    """Hand on what can be read from an output now; return false at its end."""
+    data = os.read(key.fd, _PIECE)
+    if data:
+        sink(key.data, data)
+    return bool(data)

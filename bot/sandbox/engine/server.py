@@ -16,8 +16,6 @@ from bot.sandbox.engine.spec import ContainerSpec
 SOCKET_PATH_BYTES = 103
 """The longest path that macOS takes; Linux takes four more."""
 
-STOP_TIMEOUT_S = 5.0
-
 
 class EngineServer:
     """A Docker engine in appearance: containers are local processes. A stand-in, for nobody else.
@@ -77,13 +75,20 @@ class EngineServer:
             raise
         self._engine, self._front = engine, front
         self._thread = threading.Thread(
-            target=front.serve_forever, kwargs={"poll_interval": 0.05}, name="sandbox engine"
+            target=front.serve_forever,
+            kwargs={"poll_interval": 0.05},
+            name="sandbox engine",
+            daemon=True,
         )
         self._thread.start()
         return self
 
-    def close(self, timeout: float = STOP_TIMEOUT_S) -> None:
-        """Stop all containers, killing after *timeout* seconds, and all connections."""
+    def close(self, timeout: float | None = None) -> None:
+        """Stop all containers at once, then end all connections; no effect a second time.
+
+        Args:
+            timeout: seconds after which what still runs is killed; None is each container's own.
+        """
         if self._front is None or self._thread is None:
             return
         self._front.shutdown()

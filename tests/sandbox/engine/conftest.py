@@ -13,7 +13,7 @@ from docker import DockerClient
 from bot.sandbox.engine import Account, Container, ContainerSpec, EngineServer
 
 OBEDIENT = "trap 'exit 0' TERM; sleep 86400 & wait"
-DEAF = "trap '' TERM; while :; do sleep 1; done"
+DEAF = "trap '' TERM; echo up; while :; do sleep 1; done"
 Add = Callable[..., Container]
 
 

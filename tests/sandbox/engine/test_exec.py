@@ -226,3 +226,17 @@ def test_a_stream_ends_two_seconds_after_a_process_whose_outputs_are_held_open(
     assert output(server, exec_id) == [(1, b"a\n")]
     assert 1.9 < time.monotonic() - began < 5
     assert inspected(server, exec_id)["ExitCode"] == 7
+
+
+def test_a_process_of_a_new_run_is_not_ended_with_those_of_the_last(
+    server: EngineServer, client: DockerClient, app: str
+) -> None:
+    for _ in range(10):
+        last = [created(server, app, "sleep", "86400") for _ in range(3)]
+        for exec_id in last:
+            client.api.exec_start(exec_id, detach=True)
+        client.api.restart(app, timeout=5)
+        assert output(server, created(server, app, "sh", "-c", "sleep .03; echo on")) == [
+            (1, b"on\n")
+        ]
+        eventually(lambda: {inspected(server, each)["ExitCode"] for each in last} == {137})  # noqa: B023 # called at once

@@ -12,11 +12,10 @@ from docker import DockerClient
 from docker.errors import APIError, NotFound
 
 from bot.sandbox.engine import ContainerSpec, EngineFault, EngineServer
-from tests.sandbox.engine.conftest import Add
+from tests.sandbox.engine.conftest import DEAF, Add
 from tests.sandbox.engine.processes import eventually, is_alive
 from tests.sandbox.engine.wire import ask
 
-DEAF = "trap '' TERM; echo up; while :; do sleep 1; done"
 SLEEPER = "trap 'exit 3' TERM; echo up; sleep 86400 & wait"
 
 

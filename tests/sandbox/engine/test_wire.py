@@ -137,7 +137,8 @@ def test_only_running_containers_are_listed_unless_asked(client: DockerClient, a
     assert [row["Names"] for row in client.api.containers(all=True)] == [["/idle"], ["/db"]]
     assert [row["Names"] for row in client.api.containers(limit=1)] == [["/idle"]]
     [by_id] = client.api.containers(filters={"id": app.id[:8]})
-    assert (by_id["State"], by_id["Status"]) == ("running", "Up Less than a second")
+    assert by_id["State"] == "running"
+    assert by_id["Status"].startswith("Up ")
 
 
 @pytest.mark.parametrize(
