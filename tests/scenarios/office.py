@@ -129,8 +129,8 @@ class Office:
         for run_id in self.begun:
             self.runs.cancel(run_id)
         assert self.runs.join(WITHIN_S), "a run does not end"
-        for run_id in self.begun:
-            Run(self, run_id).announced("> Restore of ")
+        runs = [Run(self, run_id) for run_id in self.begun]
+        self.until(lambda: all(run.is_told for run in runs), "the ends of all runs in the channel")
         self.begun.clear()
 
     @contextmanager

@@ -108,6 +108,15 @@ class Run:
         assert self.votes(person) == ["refused"]
         return answer
 
+    @property
+    def is_told(self) -> bool:
+        """Whether the channel has heard of its end and of each gate's: in the card's thread too."""
+        if not self.log("card"):
+            return False
+        with self.office.workspace.lock:
+            thread = self.office.workspace.channel("ops").thread(self.card().ts)
+            return sum(m.reply_broadcast for m in thread) > len(self.verdicts)
+
     def card(self) -> Message:
         """The run's card."""
         [place] = self.log("card")
