@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.core.dump import DumpReader, refuse_wrong_format
-from bot.core.errors import Refused
+from bot.core.dump import MAGIC, DumpReader, FilePermissions, refuse_wrong_format
+from bot.core.errors import DatabaseRefused, Refused
 from bot.core.manifest import Manifest
 from bot.core.models import Backup, BackupFile, Target
 from bot.core.ports import Clock, Cluster
@@ -84,9 +84,8 @@ class Backups:
     def _read(
         self, file: BackupFile, reader: DumpReader, note: Callable[[str], None]
     ) -> ReadBackup:
-        head = b"" if file.directory else self.cluster.read_head(file.path, 5)
-        refuse_wrong_format(file, head)
-        self._refuse_writable(file, reader)
+        seen = self.look(file, reader)
+        refuse_wrong_format(file, self._head(file))
         self._refuse_growing(file)
         toc = reader.toc(file.path)
         note(f"reading {file.name} in full")
@@ -95,6 +94,8 @@ class Backups:
         sha256 = reader.sha256(file.path)
         manifest = reader.manifest(file.path)
         self._refuse_changed(file)
+        if self.look(file, reader).stamp != seen.stamp:
+            raise Refused("changed_dump", f"{file.name} was changed while it was read; ask again.")
         backup = Backup(
             file,
             sha256,
@@ -102,17 +103,40 @@ class Backups:
             toc.postgres_version,
             manifest.timescaledb_version,
             toc.database,
+            seen.stamp,
         )
         return ReadBackup(backup, toc, manifest)
 
-    def _refuse_writable(self, file: BackupFile, reader: DumpReader) -> None:
+    def look(self, file: BackupFile, reader: DumpReader) -> FilePermissions:
+        """Return what kind of file it is and who may write it, before anything opens it.
+
+        Opening a named pipe hangs a program, and a backend of PostgreSQL beyond any termination.
+        What a link names can be another file a moment later.
+
+        Raises:
+            Refused: it is no regular file, or others may write it.
+        """
         permissions = reader.permissions(file.path)
+        if file.directory:
+            refuse_wrong_format(file, b"")
+        if not permissions.regular:
+            raise Refused(
+                "no_file",
+                f"{file.name} is a link, a pipe or a device; name the dump's own file.",
+            )
         if permissions.writable_by_others and not self.target.allow_writable_backups:
             raise Refused(
                 "writable_backup",
                 f"{file.name} may be written by group or others (mode {permissions.mode:o}), and a "
                 "dump is code that runs as superuser; chmod go-w it and look at what it holds.",
             )
+        return permissions
+
+    def _head(self, file: BackupFile) -> bytes:
+        try:
+            return self.cluster.read_head(file.path, len(MAGIC))
+        except DatabaseRefused as error:
+            raise Refused("unreadable_dump", f"{file.name} cannot be read: {error}.") from error
 
     def _refuse_growing(self, file: BackupFile) -> None:
         """A file that changed just now gets a moment to show whether it still does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from dataclasses import dataclass
 
 from bot.core.errors import Refused
@@ -17,16 +18,24 @@ MAGIC = b"PGDMP"
 PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
 """The environment of programs whose output is read: English and UTC, whatever the image speaks."""
 
+# No -L: a link is looked at, not followed. The change time cannot be set by anybody but root.
+_STAT = "%f %U %G %d:%i:%s:%y:%z"
+
 _SHA256 = re.compile(r"^\\?([0-9a-f]{64})\b")
 
 
 @dataclass(frozen=True, slots=True)
 class FilePermissions:
-    """Who may write a file of the container."""
+    """Who may write a file of the container, whether it is a file, and which bytes it holds.
+
+    ``stamp`` has device, inode, size and both times: it differs after any change.
+    """
 
     mode: int
     owner: str
     group: str
+    regular: bool = True
+    stamp: str = ""
 
     @property
     def writable_by_others(self) -> bool:
@@ -91,12 +100,17 @@ class DumpReader:
         return match[1]
 
     def permissions(self, path: str) -> FilePermissions:
-        """Return mode, owner and group of a file or directory."""
-        result = self._run("stat", "-c", "%a %U %G", path)
-        parts = result.stdout.split()
-        if result.exit_code != 0 or len(parts) != 3:
+        """Return mode, owner and group of a file or directory; a link is not followed.
+
+        Raises:
+            Refused: it is not there, or may not be looked at.
+        """
+        result = self._run("stat", "-c", _STAT, path)
+        parts = result.stdout.strip().split(" ", 3)
+        if result.exit_code != 0 or len(parts) != 4:
             raise Refused("unreadable_backup_dir", f"stat cannot read {path}: {_said(result)}")
-        return FilePermissions(int(parts[0], 8), parts[1], parts[2])
+        mode = int(parts[0], 16)
+        return FilePermissions(stat.S_IMODE(mode), parts[1], parts[2], stat.S_ISREG(mode), parts[3])
 
     def free_bytes(self, path: str) -> int:
         """Return the free bytes of the file system that a path is on, as `df -P` counts them."""

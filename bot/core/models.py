@@ -117,7 +117,10 @@ class BackupFile:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A dump that was read in full: what is restored is these bytes and no others."""
+    """A dump that was read in full: what is restored is these bytes and no others.
+
+    ``stamp`` is what `stat` said before they were hashed; it differs after any change.
+    """
 
     file: BackupFile
     sha256: str
@@ -125,6 +128,7 @@ class Backup:
     postgres_version: str
     timescaledb_version: str
     source_database: str
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,12 +81,15 @@ class Preflight:
         """Return the plan as it would be now: file, database, container and applications anew.
 
         Raises:
-            Refused: the backup is gone.
+            Refused: the backup is gone, or is no file that could be restored.
         """
         container = ServerChecks(self.target, self.host, self.cluster).container()
         reader = DumpReader(self.host, container.id, self.target.exec_user)
-        file = Backups(self.target, self.cluster, self.clock).find(plan.backup.file.name)
-        backup = replace(plan.backup, file=file, sha256=reader.sha256(file.path))
+        backups = Backups(self.target, self.cluster, self.clock)
+        file = backups.find(plan.backup.file.name)
+        stamp = backups.look(file, reader).stamp  # before the hash: what changes later shows
+        sha256 = reader.sha256(file.path)
+        backup = replace(plan.backup, file=file, sha256=sha256, stamp=stamp)
         return replace(
             plan,
             backup=backup,

@@ -156,6 +156,7 @@ class RestoreRun:
         if SPECS[stage.name].destructive and not self._approved:
             work.plan = self._pass_gate(work.plan)
             work.relock()  # the server may have been restarted during the wait
+            self._stop_if_cancelled(stage)  # hashing the dump again may have taken minutes
         self._log.started(stage.name, stage.intent(work), safe=stage.safe)
         self._begun.append(stage)
         try:
@@ -179,7 +180,7 @@ class RestoreRun:
             now = self.preflight.again(plan)
             if now.digest() == plan.digest():
                 self._approved = True
-                return plan
+                return replace(plan, backup=now.backup)
             self.journal.record(
                 ev.GateClosed(
                     run_id=self.run_id,

@@ -87,6 +87,20 @@ def writable(database: DatabaseContainer, dump: str) -> str:
     return "/backup/writable.dump"
 
 
+def made(container: DatabaseContainer, name: str, command: str) -> str:
+    code, output = container.exec("sh", "-c", f"cd /backup && rm -f {name} && {command}")
+    assert code == 0, output
+    return f"/backup/{name}"
+
+
+def pipe(database: DatabaseContainer, dump: str) -> str:
+    return made(database, "pipe.dump", "mkfifo -m 600 pipe.dump")
+
+
+def link(database: DatabaseContainer, dump: str) -> str:
+    return made(database, "link.dump", f"ln -s {dump} link.dump")
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -95,14 +109,35 @@ def writable(database: DatabaseContainer, dump: str) -> str:
         (plain, "plain.sql is not a dump in custom format; make it with pg_dump -Fc"),
         (directory, "directory.dump is a directory"),
         (writable, "writable.dump may be written by group or others (mode 666)"),
+        (pipe, "pipe.dump is a link, a pipe or a device"),
+        (link, "link.dump is a link, a pipe or a device"),
     ],
-    ids=["truncated", "bit-flipped", "plain", "directory", "world-writable"],
+    ids=["truncated", "bit-flipped", "plain", "directory", "world-writable", "pipe", "link"],
 )
 def test_what_is_no_whole_safe_dump_is_refused(
     installation: Installation, dump: str, make: Files, words: str
 ) -> None:
     name = age(installation.database, make(installation.database, f"/backup/{dump}"))
     assert words in refused(installation, name, "--yes")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "somebody else's", "link"])
+def test_latest_passes_over_what_cannot_be_opened_safely(
+    installation: Installation, dump: str, kind: str
+) -> None:
+    database = installation.database
+    if kind == "somebody else's":
+        database.exec("install", "-m", "600", "/dev/null", "/backup/newer.dump", user="root")
+    else:
+        making = "mkfifo newer.dump" if kind == "pipe" else f"ln -s {dump} newer.dump"
+        made(database, "newer.dump", making)
+    try:
+        with unchanged(installation):
+            finished = installation.restore("latest", "--dry-run")
+    finally:
+        database.exec("rm", "-f", "/backup/newer.dump")
+    assert finished.outcome.draft.status == "dry run", finished.output
+    assert "skipped newer.dump: newer.dump " in finished.output
 
 
 def test_a_dump_that_is_still_growing_is_refused(installation: Installation, dump: str) -> None:

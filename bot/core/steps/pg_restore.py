@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from bot.core.dump import PLAIN
-from bot.core.errors import DatabaseRefused, RunCancelled, StepFailed, TsbotError, Unavailable
+from bot.core.errors import (
+    DatabaseRefused,
+    EngineRefused,
+    Refused,
+    RunCancelled,
+    StepFailed,
+    TsbotError,
+    Unavailable,
+)
 from bot.core.models import Ownership
 from bot.core.pg_errors import Discretion, ErrorCollector, RestoreErrors
 from bot.core.plan import Plan, StepName
@@ -46,8 +54,10 @@ def run_pg_restore(
     """Restore the wanted entries into a database and return what went wrong, with the tail.
 
     Raises:
+        StepFailed: the dump is not the approved one, before or after it was restored.
         RunCancelled: somebody asked to stop; pg_restore has been ended in the server.
     """
+    _stop_if_changed(work)
     entries = tuple(e for e in work.toc.entries if wanted(e))
     listing = _write_list(work, work.toc.select(wanted))
     watch = _Watch(work, RestoreProgress(entries))
@@ -61,11 +71,26 @@ def run_pg_restore(
                 on_line=watch.take,
             )
     finally:
-        with suppress(Unavailable):
+        with suppress(Unavailable, EngineRefused):  # must not hide what happened
             work.dump.remove(listing)
     if result.exit_code != 0 and _to_be_ended(work):
         raise RunCancelled("pg_restore was ended because the run was cancelled")
+    _stop_if_changed(work)
     return watch.errors.verdict(result.exit_code), "\n".join(watch.tail)
+
+
+def _stop_if_changed(work: Work) -> None:
+    """What was hashed after the approval is restored, no matter who wrote the file meanwhile."""
+    backup = work.plan.backup
+    try:
+        unchanged = work.dump.permissions(backup.file.path).stamp == backup.stamp
+    except Refused:
+        unchanged = False
+    if not unchanged:
+        raise StepFailed(
+            f"{backup.file.name} was replaced, written to or touched after it was approved and "
+            "hashed; see who did, then ask again"
+        )
 
 
 def _write_list(work: Work, content: str) -> str:
