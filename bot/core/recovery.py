@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.core import events as ev
+from bot.core.aftermath import left_behind, standing
 from bot.core.approvals import Mark
 from bot.core.audit import Query
 from bot.core.bench import choose
@@ -66,17 +67,15 @@ class Unfinished:
         if not self.begun:
             return "The bot was restarted before anything was changed; ask again."
         last = self.begun[-1]
-        stopped = [
-            str(name)
-            for e in self.begun
-            if e.step is StepName.STOP_APPLICATIONS
-            for name in _names(e.facts.get("applications"))
-        ]
-        down = f" Applications that may be down: {', '.join(stopped)}." if stopped else ""
-        return (
-            f"The bot was restarted in the middle of “{SPECS[last.step].title}” ({last.intent}). "
-            f"Look at the server before you ask again: nothing was taken back.{down}"
+        what = f"The bot died in the middle of “{SPECS[last.step].title}” ({last.intent})"
+        plans = [e.plan for e in self.events if isinstance(e, ev.RunPlanned)]
+        if not plans:  # a refresh: each view is one statement, and may be refreshed again
+            return f"{what}. Nothing has to be taken back; ask again."
+        cut = any(
+            isinstance(e, ev.StepFinished) and e.step is StepName.CUT_OVER for e in self.events
         )
+        left = left_behind(plans[-1], standing(self.events), cut_over=cut)
+        return f"{what}; nothing goes on, and nothing was taken back. {left}"
 
 
 def _answered(events: Sequence[ev.Event]) -> tuple[ev.VoteTaken, ...]:
@@ -139,7 +138,3 @@ def _close(run: Unfinished, sentence: str, desk: Desk) -> None:
     for claim in desk.launcher.claims.held():
         if claim.run_id == run.run_id:
             desk.launcher.claims.release(claim.target, claim.run_id)
-
-
-def _names(value: object) -> list[object]:
-    return list(value) if isinstance(value, list | tuple) else []

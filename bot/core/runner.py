@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bot.core import events as ev
+from bot.core.aftermath import left_behind
 from bot.core.errors import (
     DatabaseRefused,
     EngineRefused,
@@ -67,7 +68,7 @@ class RestoreRun:
     _work: Work | None = field(default=None, init=False)
     _approved: bool = field(default=False, init=False)
     _late: list[str] = field(default_factory=list, init=False)
-    _left: list[str] = field(default_factory=list, init=False)
+    _left: dict[StepName, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._log = StepLog(self.run_id, self.journal, self.clock)
@@ -210,7 +211,7 @@ class RestoreRun:
                 logger.exception("undo of %s broke off", stage.name)
                 summary, ok = f"internal error: {error!r}", False
             if not ok:
-                self._left.append(summary.rstrip("."))
+                self._left[stage.name] = summary.rstrip(".")
             if summary:
                 self._log.undone(stage.name, summary, ok=ok)
 
@@ -221,9 +222,12 @@ class RestoreRun:
         if work is None or not self._begun:
             return f"{sentence}. Nothing was changed."
         if self._left:
-            return f"{sentence}. Not everything could be undone: {'; '.join(self._left)}."
+            why = "; ".join(dict.fromkeys(self._left.values()))
+            told = self._left.keys() - {StepName.STOP_APPLICATIONS}  # named one by one in why
+            left = left_behind(work.plan, told, cut_over=StepName.CUT_OVER in work.facts)
+            return f"{sentence}. Not everything could be undone: {why}. {left}"
         if StepName.CUT_OVER not in work.facts:
-            return f"{sentence}. What was begun was undone, see the steps."
+            return f"{sentence}. What was begun was undone; the live database was not changed."
         return f"{sentence}. The restored database serves.{_remains(work)}"
 
     def _verdict(self, work: Work) -> tuple[str, str]:
