@@ -51,7 +51,9 @@ class Access:
 
     def may(self, person: Person, who: Who, run_requester: str = "") -> bool:
         """Return whether the lists have this person; membership is not looked at."""
-        return allowed(who, person.id, self._requesters(), self.approvers(), run_requester)
+        # what only approvers may is asked of Slack anew: who left their group a moment ago may not
+        approvers = self.approvers(fresh=who is Who.APPROVER)
+        return allowed(who, person.id, self._requesters(), approvers, run_requester)
 
     def approvers(self, *, fresh: bool = False) -> frozenset[str]:
         """Return the approvers' user ids."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,9 +22,16 @@ _YOUNG = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Claiming:
-    """Takes claims, also those that a dead process left behind."""
+    """Takes claims, also those that a dead process left behind.
+
+    Args:
+        claims: one run a target.
+        at_work: whether a run is at work in this process, by its id; its lock may be gone for a
+            moment, since a restart of PostgreSQL takes it away.
+    """
 
     claims: Claims
+    at_work: Callable[[str], object] = lambda _: False
 
     def take(self, bench: Bench, run_id: str, holder: str) -> None:
         """Claim a target.
@@ -57,7 +64,9 @@ class Claiming:
 
     def _stale(self, bench: Bench) -> Claim | None:
         held = [c for c in self.claims.held() if c.target == bench.target.name]
-        if not held or bench.clock.now() - held[0].since < _YOUNG:
+        if not held or self.at_work(held[0].run_id):
+            return None
+        if bench.clock.now() - held[0].since < _YOUNG:
             return None
         try:
             with Lease(bench.target, bench.cluster):

@@ -60,7 +60,7 @@ class Launcher:
             AuditUnavailable: the request cannot be logged.
             ChatUnavailable: Slack can't be asked who may approve.
         """
-        Claiming(self.claims).take(bench, asked.run_id, HOLDER)
+        Claiming(self.claims, self.runs.find).take(bench, asked.run_id, HOLDER)
         with self._claim_given_back(bench, asked.run_id):
             # asked before anything is logged: a run that Slack keeps from starting leaves no trace
             eligible = self.access.approvers(fresh=True)
@@ -79,7 +79,7 @@ class Launcher:
 
     def refresh(self, asked: ev.RunRequested, request: RefreshRequest, bench: Bench) -> None:
         """Start a refresh. Raises as `restore` does."""
-        Claiming(self.claims).take(bench, asked.run_id, HOLDER)
+        Claiming(self.claims, self.runs.find).take(bench, asked.run_id, HOLDER)
         with self._claim_given_back(bench, asked.run_id):
             journal = self.journal(asked.origin.channel, asked.target)
             journal.record(asked)

@@ -14,6 +14,7 @@ from bot.core.journal import Journal, event_of
 from bot.core.models import Person
 from bot.core.plan import StepName
 from bot.core.ports import AuditLog, Claims
+from bot.core.steps.database import made_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ def waiting_after(log: AuditLog, run_id: str) -> Waiting:
     Raises:
         Refused: there is no such run, it left nothing, or it was armed already.
     """
-    entries = log.entries(Query(run_id=run_id))
+    found = log.entries(Query(run_id=run_id))  # also of runs whose id only begins so
+    entries = [entry for entry in found if entry.draft.run_id == run_id != ""]
     for entry in reversed(entries):
         event = event_of(entry)
         if isinstance(event, ev.RetentionArmed):
@@ -54,12 +56,21 @@ def arm(
 ) -> None:
     """Re-arm exactly those jobs; logged before it is done.
 
+    Only in the database that the run made: in another one their ids are other jobs.
+
     Raises:
-        Refused: the target is at work.
+        Refused: the target is at work, or another database has taken the place of the run's.
         DatabaseRefused: a job is gone.
     """
     bench = choose(benches, waiting.target)
     with Claiming(claims).held(bench, f"{waiting.run_id}-retention", "tsbot"):
+        serving = bench.cluster.find_database(bench.target.database)
+        if serving is None or serving.comment != made_by(waiting.run_id, serving.name):
+            raise Refused(
+                "another_database",
+                f"{bench.target.database} is no longer the database that run {waiting.run_id} "
+                "restored; nothing was armed.",
+            )
         journal.record(
             ev.RetentionArmed(
                 run_id=waiting.run_id, at=bench.clock.now(), person=by, jobs=waiting.jobs

@@ -221,3 +221,20 @@ def test_an_answer_that_cannot_be_given_is_logged_and_holds_nobody_up(
     assert [r.message for r in caplog.records if r.name == "handlers.answers"] == [
         "could not answer; what was asked for is in the audit log"
     ]
+
+
+def test_an_approver_who_left_the_group_a_moment_ago_may_not_arm_retention(
+    bot: LiveBot, workspace: Workspace
+) -> None:
+    group = workspace.usergroup("dba")
+    before = len(Person(workspace, "cho").ephemerals("ops"))
+    press(workspace, "cho", "arm_retention", "0badcafe")
+    assert "left no retention job waiting" in bot.next_answer("cho", before)
+    members = list(group.users)
+    group.users.remove(workspace.user("cho").id)
+    try:
+        press(workspace, "cho", "arm_retention", "0badcafe")
+        assert "you must be on the approvers' list" in bot.next_answer("cho", before + 1)
+    finally:
+        group.users[:] = members
+    assert bot.commands()[-1].status == "refused"

@@ -16,7 +16,12 @@ Source: pg_cron's CREATE EXTENSION script, "can only create extension in databas
 
 def comment(plan: Plan) -> str:
     """Return the side database's comment, by which a later run knows whose it is."""
-    return f"tsbot restore run {plan.run_id} of {plan.target.database}"
+    return made_by(plan.run_id, plan.target.database)
+
+
+def made_by(run_id: str, database: str) -> str:
+    """Return the comment of the database that a run made to be that one."""
+    return f"tsbot restore run {run_id} of {database}"
 
 
 def wanted_extensions(work: Work) -> tuple[str, ...]:
