@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -22,6 +23,13 @@ VIEWS = ("influx_agg_1m", "influx_agg_10m", "influx_agg_1h", "influx_agg_1d")
 
 DAYS = 9
 """Days of readings; more than influx_agg_1d's delay, so that its own policy has something to do."""
+
+# A custom-format dump's head: magic, version 1.15.0, sizes of int and offset, format; then the
+# compression's byte, then struct tm as seven ints of a sign's byte and four more.
+# Source: pg_dump's WriteHead() and WriteInt().
+_HEAD = b"PGDMP\x01\x0f\x00\x04\x08\x01"
+_TIME_AT = len(_HEAD) + 1
+_TIME_SIZE = 7 * 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +52,8 @@ def create(server: Server, backups: Path, *, now: datetime | None = None) -> Dum
 
     Args:
         server: running.
-        backups: made if missing; its files get times in the recent past, as if they had been
-            taken there by a nightly job.
+        backups: made if missing; its files, and what they say of themselves, get times in the
+            recent past, as if a nightly job had taken them.
         now: where the readings end.
 
     Raises:
@@ -69,10 +77,8 @@ def create_database(server: Server) -> None:
     """Make the database and all that is in it except readings, owned by OWNER."""
     with psycopg.connect(server.local_dsn(), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(OWNER)))
-        for statement in ("CREATE DATABASE {} OWNER {} TEMPLATE template0",):
-            connection.execute(
-                sql.SQL(statement).format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
-            )
+        create = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0")
+        connection.execute(create.format(sql.Identifier(DATABASE), sql.Identifier(OWNER)))
     with psycopg.connect(server.local_dsn(DATABASE), autocommit=True) as connection:
         connection.execute("CREATE EXTENSION timescaledb; CREATE EXTENSION vector")
     with psycopg.connect(server.local_dsn(DATABASE, OWNER)) as connection:
@@ -95,8 +101,10 @@ def make_directory(backups: Path) -> None:
 
 
 def dump(server: Server, path: Path, taken: datetime) -> Path:
-    """Dump the database in custom format and give the file that time."""
+    """Dump the database in custom format, as if it had been done at that time."""
     server.run("pg_dump", "--format=custom", f"--file={path}", DATABASE)
+    content = path.read_bytes()
+    path.write_bytes(content[:_TIME_AT] + _time(content, taken) + content[_TIME_AT + _TIME_SIZE :])
     return _settled(path, taken)
 
 
@@ -105,6 +113,19 @@ def truncate(whole: Path, path: Path, taken: datetime) -> Path:
     content = whole.read_bytes()
     path.write_bytes(content[: len(content) * 2 // 3])
     return _settled(path, taken)
+
+
+def _time(content: bytes, taken: datetime) -> bytes:
+    """Return a dump's time as its head holds it.
+
+    Raises:
+        ValueError: it is no dump of the one version that this has been tried with.
+    """
+    if not content.startswith(_HEAD):
+        raise ValueError(f"the dump begins with {content[: len(_HEAD)]!r}, not with {_HEAD!r}")
+    at = taken.astimezone(UTC)
+    parts = (at.second, at.minute, at.hour, at.day, at.month - 1, at.year - 1900, 0)
+    return b"".join(struct.pack("<Bi", 0, part) for part in parts)
 
 
 def _settled(path: Path, taken: datetime) -> Path:

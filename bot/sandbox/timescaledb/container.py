@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import time
@@ -46,7 +47,9 @@ def container_argv(
 
 def container_env(server: Server) -> dict[str, str]:
     """Return the environment for container_argv, and for programs run beside it."""
-    return {**server.env, "PYTHONPATH": str(Path(bot.__file__).parent.parent)}
+    ours = str(Path(bot.__file__).parent.parent)
+    path = os.pathsep.join(filter(None, (ours, os.environ.get("PYTHONPATH"))))
+    return {**server.env, "PYTHONPATH": path}
 
 
 def run(
@@ -67,11 +70,13 @@ def run(
         logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - the sentence says it all
         return 1
     launcher = Launcher(server.local_dsn(), server.data, revival=launcher_revival, deaf=deaf)
-    while process.poll() is None and not asked_to_stop:
-        launcher.tick()
-        time.sleep(_TICK)
-    if process.poll() is None:
-        process.send_signal(STOP_SIGNAL)
-    code = process.wait()
-    launcher.close()
+    try:
+        while process.poll() is None and not asked_to_stop:
+            launcher.tick()
+            time.sleep(_TICK)
+    finally:
+        if process.poll() is None:
+            process.send_signal(STOP_SIGNAL)
+        code = process.wait()
+        launcher.close()
     return code

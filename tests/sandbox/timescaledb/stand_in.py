@@ -59,7 +59,11 @@ class StandIn:
             self._process = subprocess.Popen(
                 argv, env=container_env(self.server), cwd="/", stderr=log, start_new_session=True
             )
-        until("PostgreSQL answers", self.answers)
+        try:
+            until("PostgreSQL answers", self.answers)
+        except AssertionError:
+            self.stop(signal.SIGTERM)
+            raise AssertionError(self.log.read_text("utf-8")) from None
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         assert self._process is not None

@@ -1,5 +1,7 @@
 """What the product reads in the sample's dumps before it restores one."""
 
+from datetime import timedelta
+
 import pytest
 
 from bot.core.errors import Refused
@@ -35,6 +37,18 @@ def test_a_table_of_contents_says_where_it_came_from(workshop: Workshop) -> None
     assert set(toc.extensions()) == {"timescaledb", "vector"}
     assert toc.owners() == {OWNER, "postgres"}
     assert toc.postgres_version.startswith("16.")
+
+
+def test_a_dump_says_it_was_taken_when_its_readings_end(workshop: Workshop) -> None:
+    for dump in (workshop.dumps.newest, workshop.dumps.older):
+        taken = workshop.reader.toc(str(dump)).taken_at
+        assert taken is not None
+        assert abs(taken.timestamp() - dump.stat().st_mtime) < 1
+    older = workshop.restored("older", workshop.dumps.older).newest_row()
+    taken = workshop.reader.toc(str(workshop.dumps.older)).taken_at
+    assert older is not None
+    assert taken is not None
+    assert timedelta(0) <= taken - older < timedelta(minutes=3)
 
 
 def test_the_truncated_dump_is_refused_for_what_it_is(workshop: Workshop) -> None:

@@ -166,13 +166,21 @@ def test_run_job_and_refresh_refuse_a_transaction_block(
     with shared_database.connect(database.name) as connection:
         for call in ("run_job(1)", "refresh_continuous_aggregate('pg_class', NULL, NULL)"):
             connection.execute("BEGIN")
-            with pytest.raises(Exception, match="invalid transaction termination"):
+            with pytest.raises(psycopg.Error, match="invalid transaction termination"):
                 connection.execute(sql.SQL("CALL {}").format(sql.SQL(call)))
             connection.execute("ROLLBACK")
-        with pytest.raises(Exception, match="job 1 not found"):
+        with pytest.raises(psycopg.Error, match="job 1 not found"):
             connection.execute("CALL run_job(1)")
-        with pytest.raises(Exception, match='"pg_class" is not a continuous aggregate'):
+        with pytest.raises(psycopg.Error, match='"pg_class" is not a continuous aggregate'):
             connection.execute("CALL refresh_continuous_aggregate('pg_class', NULL, NULL)")
+
+
+def test_workers_are_told_nothing_they_do_not_know(
+    database: PostgresDatabase, shared_database: StandIn
+) -> None:
+    with pytest.raises(psycopg.Error, match="workers know no dance"):
+        as_owner(shared_database, database, "SELECT timescaledb_stand_in.tell_workers('dance')")
+    assert shared_database.workers(LAUNCHER, "postgres") == 1
 
 
 def test_the_stand_in_says_what_it_is(database: PostgresDatabase, shared_database: StandIn) -> None:

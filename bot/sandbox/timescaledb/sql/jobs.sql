@@ -215,4 +215,5 @@ CREATE FUNCTION timescaledb_stand_in.recover_jobs() RETURNS void LANGUAGE sql AS
     UPDATE _timescaledb_internal.bgw_job_stat
        SET next_start = clock_timestamp(), total_crashes = total_crashes + 1
      WHERE next_start = '-infinity'
+       AND job_id IN (SELECT id FROM _timescaledb_config.bgw_job WHERE scheduled)
 $$;

@@ -10,7 +10,9 @@ DECLARE
                      WHERE locktype = 'virtualxid' AND pid = pg_backend_pid());
     this_one oid := (SELECT oid FROM pg_database WHERE datname = current_database());
 BEGIN
-    IF (pg_stat_file(directory, true)).isdir IS NULL THEN
+    IF verb NOT IN ('start', 'stop') THEN
+        RAISE EXCEPTION 'workers know no %', verb;
+    ELSIF (pg_stat_file(directory, true)).isdir IS NULL THEN
         RETURN false;
     END IF;
     EXECUTE format('COPY (SELECT %L) TO %L', format('%s %s %s', verb, this_one, sender),
