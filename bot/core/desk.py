@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from bot.core import events as ev
 from bot.core.access import Access
-from bot.core.audit import Draft, Entry, Phase
+from bot.core.audit import Claim, Draft, Entry, Phase
 from bot.core.backups import LATEST
 from bot.core.bench import Bench, choose
 from bot.core.errors import Refused, TsbotError
@@ -28,7 +28,7 @@ from bot.core.requests import (
 )
 from bot.core.retention import arm, waiting_after
 from bot.core.runs import Runs
-from bot.core.status import Status, checklist, read_status
+from bot.core.status import Expectations, Status, checklist, read_status
 
 
 class TargetReport(NamedTuple):
@@ -37,6 +37,7 @@ class TargetReport(NamedTuple):
     status: Status
     checks: tuple[Check, ...]
     restored: LastRestore | None
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Desk:
         return self.refresh(origin, f"{ALL} {target}")
 
     def status(self, origin: Origin, text: str) -> TargetReport:
-        """Return what a target looks like now, with the five points and the last restore.
+        """Return what a target looks like now: the five points, the last restore, the run at work.
 
         Raises:
             Refused: the wrong channel, or no such target.
@@ -121,7 +122,11 @@ class Desk:
         with self._command(origin, "/tsstatus", text):
             bench = choose(self.benches, parse_target(text, self.benches))
             found = read_status(bench.target, bench.host, bench.cluster, self.clock.now())
-            return TargetReport(found, checklist(found), last_restore(self.log, bench.target.name))
+            name = bench.target.name
+            claim = next((c for c in self.launcher.claims.held() if c.target == name), None)
+            expected = Expectations(at_work=claim.run_id if claim else "")
+            points = checklist(found, expected)
+            return TargetReport(found, points, last_restore(self.log, name), claim)
 
     def backups(self, origin: Origin, text: str) -> tuple[Bench, tuple[BackupFile, ...]]:
         """Return a target's dumps, the newest first."""

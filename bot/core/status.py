@@ -65,11 +65,13 @@ class Expectations:
         running: applications that must run, by name; None expects all configured ones.
         paused_jobs: jobs that are paused on purpose.
         empty_views: continuous aggregates that were empty in the dump as well.
+        at_work: the run that holds the target and may have stopped applications, empty for none.
     """
 
     running: tuple[str, ...] | None = None
     paused_jobs: frozenset[int] = frozenset()
     empty_views: frozenset[str] = frozenset()
+    at_work: str = ""
 
 
 def read_status(target: Target, host: ContainerHost, cluster: Cluster, now: datetime) -> Status:
@@ -226,7 +228,9 @@ def _applications_running(status: Status, expected: Expectations) -> Check:
     ]
     down = [a.name for a in wanted if a.container is None or not a.container.running]
     if down:
-        return Check(name, Verdict.FAILED, f"not running: {', '.join(down)}", "start them")
+        leave = f"leave them: run {expected.at_work} starts those it stopped"
+        remedy = leave if expected.at_work else "start them"
+        return Check(name, Verdict.FAILED, f"not running: {', '.join(down)}", remedy)
     if expected.running is not None and len(wanted) < len(expected.running):
         return Check(name, Verdict.FAILED, "a container of this run is gone", "start it again")
     return Check(name, Verdict.OK, f"{len(wanted)} running" if wanted else "none to run")

@@ -204,3 +204,14 @@ def test_a_job_is_late_only_after_its_interval_and_not_while_it_runs() -> None:
     hourly = job(next_start=START - timedelta(minutes=50), interval=timedelta(hours=1))
     running = job(next_start=START - timedelta(days=1), running=True)
     assert point(2, jobs=(hourly, running)).verdict is Verdict.OK
+
+
+def test_nobody_is_told_to_start_applications_that_a_run_at_work_has_stopped() -> None:
+    down = replace(HEALTHY, applications=(Application("grafana", replace(GRAFANA, running=False)),))
+    plain = checklist(down)[APPLICATIONS]
+    during = checklist(down, Expectations(at_work="r7f3a2"))[APPLICATIONS]
+    assert plain.remedy == "start them"
+    assert (during.verdict, during.remedy) == (
+        Verdict.FAILED,
+        "leave them: run r7f3a2 starts those it stopped",
+    )

@@ -18,6 +18,7 @@ from bot.adapters.slack.blocks import (
     words,
 )
 from bot.adapters.slack.blocks_result import checklist
+from bot.core.audit import Claim
 from bot.core.last_restore import LastRestore
 from bot.core.models import Check, ContinuousAggregate, Job
 from bot.core.redaction import safe_line
@@ -27,20 +28,28 @@ from bot.core.wording import duration, shortened
 _ROWS = 25
 
 
-def status_page(status: Status, checks: Sequence[Check], restored: LastRestore | None) -> Look:
+def status_page(
+    status: Status,
+    checks: Sequence[Check],
+    restored: LastRestore | None,
+    claim: Claim | None = None,
+) -> Look:
     """Return what a target looks like.
 
     Args:
         status: as it was read.
         checks: the five points.
         restored: the last restore, None where the log knows none.
+        claim: of the run that works on the target or waits for approval, None where none does.
     """
     target, now = status.target, status.at
     red = [c for c in checks if not c.passed]
     verdict = "all points green" if not red else f"{len(red)} of {len(checks)} points not green"
-    title = f"{target.name}: {verdict}"
+    busy = f", run {claim.run_id} at work" if claim else ""
+    title = f"{target.name}: {verdict}{busy}"
     blocks = [
         header(title),
+        *_at_work(claim),
         *checklist(f"Database {target.database} on {target.container}", checks),
         paragraph(*_settings(status)),
         *_restored(restored),
@@ -68,6 +77,14 @@ def _settings(status: Status) -> Iterator[list[Json]]:
     for layer in status.layers:
         where = f"{layer.where} {layer.detail}".strip()
         yield [words(f"timescaledb.restoring = {layer.value} in {shortened(where, 120)}")]
+
+
+def _at_work(claim: Claim | None) -> list[Json]:
+    if claim is None:
+        return []
+    since = [words(" has held this target since "), date(claim.since)]
+    rest = words(". What is not green below may be its work; see its card before you change it.")
+    return [paragraph([words("Run "), name(claim.run_id), *since, rest])]
 
 
 def _restored(restored: LastRestore | None) -> list[Json]:
