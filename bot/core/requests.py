@@ -58,7 +58,7 @@ def parse_restore(text: str, targets: Collection[str]) -> RestoreRequest:
         targets: the names of all targets.
 
     Raises:
-        Refused: a word too many, or no backup.
+        Refused: a word too many, no backup, or ``dry-run`` behind the reason.
     """
     before, _, reason = text.partition("reason=")
     plain = words(before)
@@ -66,12 +66,15 @@ def parse_restore(text: str, targets: Collection[str]) -> RestoreRequest:
     rest = [w for w in plain if w != "dry-run"]
     if not rest:
         raise Refused(
-            "no_backup", "Name a backup, or write `latest`: /restore latest. See /backups."
+            "no_backup", "Name a backup, or write “latest”: /restore latest. See /backups."
         )
     if len(rest) > 2:
         raise Refused(
-            "too_many_words", f"I don't know what “{rest[2]}” is; write: /restore BACKUP TARGET."
+            "too_many_words",
+            f"I don't know what “{rest[2]}” is; write: /restore BACKUP TARGET dry-run reason=…",
         )
+    if reason.split()[-1:] == ["dry-run"]:  # somebody believes that nothing will be changed
+        raise Refused("dry_run_last", "Write dry-run before reason=…: all after it is the reason.")
     target = rest[1] if len(rest) == 2 else ""
     if target:
         known_target(target, targets)
@@ -91,7 +94,7 @@ def parse_refresh(text: str, targets: Collection[str], now: datetime) -> Refresh
     }
     rest = [w for w in words(text) if not w.startswith(("from=", "to="))]
     if not rest:
-        raise Refused("no_view", "Name a continuous aggregate, or write `all`: /refresh all.")
+        raise Refused("no_view", "Name a continuous aggregate, or write “all”: /refresh all.")
     if len(rest) > 2:
         raise Refused("too_many_words", f"I don't know what “{rest[2]}” is; write: /refresh VIEW.")
     target = known_target(rest[1], targets) if len(rest) == 2 else ""

@@ -76,6 +76,7 @@ def test_a_reason_is_cut_to_what_a_message_can_show() -> None:
         ("latest prd", "unknown_target", "did you mean prod?"),
         ("latest zzz", "unknown_target", "there is: prod, staging."),
         ("“latest", "open_quote", "quote is left open"),
+        ('latest reason="let me see" dry-run', "dry_run_last", "before reason="),
         ("x" * (MAX_TEXT + 1), "too_long", str(MAX_TEXT)),
     ],
 )

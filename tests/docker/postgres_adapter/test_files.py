@@ -44,6 +44,15 @@ def test_a_file_whose_name_is_no_text_does_not_break_the_list(
     assert "b\ufffdd" in {f.name for f in cluster.backups(directory)}
 
 
+def test_a_link_that_cannot_be_followed_does_not_break_the_list(
+    cluster: PostgresCluster, shared_database: DatabaseContainer, directory: str
+) -> None:
+    before = cluster.backups(directory)
+    links = f"cd {directory} && ln -s circle circle && ln -s /root/secret locked"
+    assert shared_database.exec("sh", "-c", links) == (0, "")
+    assert cluster.backups(directory) == before
+
+
 def test_a_missing_directory_is_an_error_and_not_an_empty_list(cluster: PostgresCluster) -> None:
     with pytest.raises(DatabaseRefused, match="could not open directory") as raised:
         cluster.backups("/no/such/directory")
