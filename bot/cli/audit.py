@@ -14,6 +14,7 @@ from bot.core.errors import Refused
 from bot.core.ports.audit import AuditLog
 from bot.core.redaction import safe_line, safe_text
 from bot.core.when import format_duration, format_utc, parse_since
+from bot.core.wording import shortened
 
 if TYPE_CHECKING:
     # argparse's own type has parameters only in the type stubs
@@ -173,8 +174,17 @@ def _row(entry: Entry) -> tuple[str, ...]:
         draft.phase,
         draft.status or "-",
         draft.target or "-",
-        " ".join(filter(None, (draft.arguments, draft.backup))),
+        _what(entry),
     )
+
+
+def _what(entry: Entry) -> str:
+    """Return what was asked for, or what came of it."""
+    draft = entry.draft
+    named = draft.backup if draft.backup not in draft.arguments else ""
+    asked = " ".join(filter(None, (draft.arguments, named)))
+    said = draft.detail.get("summary") or draft.detail.get("sentence") or ""
+    return " -> ".join(filter(None, (asked, shortened(safe_line(str(said)), 100))))
 
 
 def _span(story: list[Entry]) -> str:

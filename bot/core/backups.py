@@ -14,6 +14,7 @@ from bot.core.ports import Clock, Cluster
 from bot.core.toc import Toc
 
 LATEST = "latest"
+_NAMED = 3
 SETTLED = 3.0
 """Seconds a file must not have changed for, before it is taken as complete."""
 
@@ -52,8 +53,11 @@ class Backups:
         if name in files:
             return files[name]
         near = difflib.get_close_matches(name, files, n=1)
-        hint = f" Did you mean {near[0]}?" if near else f" There are {len(files)}; see /backups."
-        raise Refused("unknown_backup", f"There is no backup “{name}” on {self.target.name}.{hint}")
+        some = ", ".join(list(files)[:_NAMED]) + (" …" if len(files) > _NAMED else "")
+        hint = f"Did you mean {near[0]}?" if near else f"There is: {some or 'none'}."
+        raise Refused(
+            "unknown_backup", f"There is no backup “{name}” on {self.target.name}. {hint}"
+        )
 
     def read(self, wanted: str, reader: DumpReader, note: Callable[[str], None]) -> ReadBackup:
         """Read a backup in full.

@@ -31,6 +31,7 @@ from bot.core.ports import Clock
 from bot.core.prepare import Preflight, Prepared, RestoreRequest
 from bot.core.step_log import StepLog
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
+from bot.core.wording import ended
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class RestoreRun:
             with Lease(self.preflight.target, self.preflight.cluster) as lease:
                 outcome, sentence = self._guarded(lease)
         except (Refused, Unavailable, DatabaseRefused, EngineRefused) as error:
-            outcome, sentence = "refused", f"{error} Nothing was changed."
+            outcome, sentence = "refused", f"{ended(str(error))} Nothing was changed."
         finished = ev.RunFinished(
             run_id=self.run_id,
             at=self.clock.now(),
@@ -217,18 +218,18 @@ class RestoreRun:
 
     def _explain(self, sentence: str) -> str:
         """Say beside the error what is true now."""
-        sentence = sentence.rstrip(".")
+        sentence = ended(sentence)
         work = self._work
         if work is None or not self._begun:
-            return f"{sentence}. Nothing was changed."
+            return f"{sentence} Nothing was changed."
         if self._left:
             why = "; ".join(dict.fromkeys(self._left.values()))
             told = self._left.keys() - {StepName.STOP_APPLICATIONS}  # named one by one in why
             left = left_behind(work.plan, told, cut_over=StepName.CUT_OVER in work.facts)
-            return f"{sentence}. Not everything could be undone: {why}. {left}"
+            return f"{sentence} Not everything could be undone: {ended(why)} {left}"
         if StepName.CUT_OVER not in work.facts:
-            return f"{sentence}. What was begun was undone; the live database was not changed."
-        return f"{sentence}. The restored database serves.{_remains(work)}"
+            return f"{sentence} What was begun was undone; the live database was not changed."
+        return f"{sentence} The restored database serves.{_remains(work)}"
 
     def _verdict(self, work: Work) -> tuple[str, str]:
         name, rest = work.plan.target.database, _remains(work)

@@ -70,6 +70,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def ended(text: str) -> str:
+    """Return text that ends as a sentence does, with no second stop after one it has."""
+    return text if text.endswith(("?", "!", "…")) else f"{text.rstrip('.')}."
+
+
 def shortened(text: str, most: int) -> str:
     """Return at most that many characters, ``…`` in the place of what is cut."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -93,6 +93,21 @@ def test_list_takes_run_person_time_and_amount(
     assert "".join(line[0] for line in out.splitlines()[1:]) == numbers
 
 
+def test_list_says_why_a_command_was_refused_and_how_a_run_ended(
+    tsbot: Tsbot, store: AuditStore
+) -> None:
+    why = {"sentence": "There is no backup “x” on shop."}
+    store.log.append(
+        Draft("command", Phase.NOTE, "refused", "", "U2", "Lee", arguments="/restore x", detail=why)
+    )
+    store.log.append(
+        Draft("run", Phase.OUTCOME, "failed", "aa33", detail={"sentence": "It broke."})
+    )
+    refused, ended = tsbot("list", "--limit", "2")[1].splitlines()[1:]
+    assert refused.endswith("/restore x -> There is no backup “x” on shop.")
+    assert ended.endswith("It broke.")
+
+
 def test_list_of_nothing_says_so(tsbot: Tsbot) -> None:
     assert tsbot("list", "--run", "zz")[:2] == (0, "No entries.\n")
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from bot.core.wording import bar, counted, duration, moment, rough, share, shortened, size
+from bot.core.wording import bar, counted, duration, ended, moment, rough, share, shortened, size
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,11 @@ def test_one_thing_is_counted_without_an_s() -> None:
 def test_a_cut_text_says_so_and_keeps_the_length() -> None:
     assert shortened("abcdef", 4) == "abc…"
     assert shortened("abcd", 4) == "abcd"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("it failed", "it failed."), ("it failed.", "it failed."), ("Is it there?", "Is it there?")],
+)
+def test_a_sentence_has_one_stop_at_its_end(text: str, shown: str) -> None:
+    assert ended(text) == shown

@@ -24,6 +24,7 @@ from bot.core.wording import duration, shortened, size
 
 _BACKUPS = 20
 _ENTRIES = 40
+_REFUSALS = {"refused", "failed"}
 
 
 def said(sentence: str) -> Look:
@@ -76,12 +77,14 @@ def _row(entry: Entry) -> list[Json]:
     said_of_it = (
         draft.arguments or draft.detail.get("summary") or draft.detail.get("sentence") or ""
     )
+    if draft.status in _REFUSALS and draft.arguments and draft.detail.get("sentence"):
+        said_of_it = f"{draft.arguments} → {draft.detail['sentence']}"
     return [
         words(f"{entry.id} ", code=True),
         date(entry.at),
         words(f"  {shortened(safe_line(draft.actor_name), 40)}: "),
         words(f"{what}{took}", bold=True),
-        words(f"  {shortened(safe_line(str(said_of_it)), 120)}"),
+        words(f"  {shortened(safe_line(str(said_of_it)), 160)}"),
         words(f"  {draft.run_id}" if draft.run_id else "", code=True),
     ]
 
