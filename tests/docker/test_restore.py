@@ -258,6 +258,8 @@ def test_a_database_that_does_not_exist_yet_is_restored_by_compose_service(
     assert after.rows == SMALL_ROWS
     assert {owner for name, kind, owner, _ in after.owners if name == "influx_data"} == {OWNER}
     assert not [name for name in installation.state().databases if name.startswith("fresh_")]
+    limit = "SELECT datconnlimit FROM pg_database WHERE datname = 'fresh'"
+    assert installation.database.rows("postgres", limit) == [(-1,)]
 
 
 def test_a_restore_needs_no_more_than_the_socket_proxy_lets_through(

@@ -54,11 +54,14 @@ def create(
 ) -> DatabaseFacts:
     """Create a database from template0, which no image has installed an extension into.
 
+    Nobody but superusers can connect to it until `settings.carry` lets them: the live database may
+    keep people out who would read or plant something here while it is being restored.
+
     Raises:
         DatabaseRefused: the name is too long, or PostgreSQL refuses.
     """
     _check_length(name)
-    options: list[sql.Composable] = [sql.SQL("TEMPLATE template0")]
+    options: list[sql.Composable] = [sql.SQL("TEMPLATE template0 CONNECTION LIMIT 0")]
     if like is not None:
         options.extend(_options(like, connection.info.server_version))
     identifier = sql.Identifier(name)

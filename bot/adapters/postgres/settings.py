@@ -53,6 +53,7 @@ def carry(connection: Connection, source: str, destination: str) -> None:
     """Give one database the grants, connection limit and settings of another, in one transaction.
 
     Settings the destination has and the source lacks stay; ``timescaledb.restoring`` is not copied.
+    Where there is no such source, the destination is opened to everybody, as new ones are.
     """
     with connection.transaction():
         for statement in _statements(connection, source, destination):
@@ -71,10 +72,8 @@ def _statements(connection: Connection, source: str, destination: str) -> Iterat
         if name.lower() != _LEFT_BEHIND:
             yield _setting(database, role, name, value)
     limit = connection.execute(_OWN_SETTINGS, [source]).fetchone()
-    if limit is not None and limit[0] >= -1:  # -2 marks a database whose DROP was interrupted
-        yield sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(
-            database, sql.Literal(limit[0])
-        )
+    most = limit[0] if limit is not None and limit[0] >= -1 else -1  # -2: its DROP was interrupted
+    yield sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(database, sql.Literal(most))
     if limit is not None and limit[1]:
         owner = connection.execute(_OWN_SETTINGS, [destination]).fetchone()
         yield from _grants(

@@ -152,7 +152,7 @@ class Cluster(Protocol):
 
     def create_database(self, name: str, like: DatabaseFacts | None, comment: str) -> DatabaseFacts:
         """Create a database from template0 with the owner, encoding, locale and tablespace of
-        ``like``, and set its comment."""
+        ``like``, and set its comment; only superusers enter it before `carry_settings`."""
         ...
 
     def drop_database(self, name: str) -> None:
@@ -164,8 +164,8 @@ class Cluster(Protocol):
         ...
 
     def carry_settings(self, source: str, destination: str) -> None:
-        """Copy grants and ALTER DATABASE / ALTER ROLE IN DATABASE settings, except
-        timescaledb.restoring."""
+        """Copy grants, connection limit and ALTER DATABASE / ALTER ROLE IN DATABASE settings,
+        except timescaledb.restoring; a source that does not exist lets everybody in."""
         ...
 
     def rename(self, *renames: tuple[str, str]) -> None:

@@ -29,8 +29,8 @@ def _cut_over(work: Work) -> Outcome:
     plan = work.plan
     live = plan.target.database
     renames = [(plan.side, live)]
+    work.cluster.carry_settings(live, plan.side)
     if plan.live is not None:
-        work.cluster.carry_settings(live, plan.side)
         work.cluster.allow_connections(live, False)
         renames.insert(0, (live, plan.set_aside))
     ended = _rename(work, renames)

@@ -5,6 +5,7 @@ import secrets
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from bot.adapters.postgres import PostgresCluster
 from bot.core.errors import DatabaseRefused, DatabaseUnavailable
@@ -75,6 +76,21 @@ def test_a_new_database_has_the_old_ones_locale_provider(
         assert (made.locale_provider, made.locale) == (provider, locale)
     finally:
         cluster.drop_database(old)
+
+
+def test_only_superusers_enter_a_new_database_before_settings_are_carried_over(
+    cluster: PostgresCluster, shared_database: DatabaseContainer, side: str, role: str
+) -> None:
+    with shared_database.connect() as connection:
+        login = sql.SQL("ALTER ROLE {} LOGIN PASSWORD 'their-own'")
+        connection.execute(login.format(sql.Identifier(role)))
+    theirs = make_conninfo(shared_database.dsn(), user=role, password="their-own", dbname=side)
+    cluster.create_database(side, None, "")
+    with pytest.raises(psycopg.OperationalError, match="too many connections for database"):
+        psycopg.connect(theirs)
+    assert cluster.database(side).extensions()
+    cluster.carry_settings("there_was_none_before", side)
+    psycopg.connect(theirs).close()
 
 
 def test_a_database_comes_without_what_template1_holds(cluster: PostgresCluster, side: str) -> None:
