@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from bot.core.already_there import applications_check, leftover_check
 from bot.core.backups import Backups, ReadBackup
 from bot.core.disk_room import check_room, read_room
 from bot.core.dump import DumpReader
@@ -137,7 +138,8 @@ class Preflight:
         if PG_CRON in read.toc.extensions():
             yield self._cron()
         yield self._roles(read)
-        yield self._applications()
+        yield applications_check(dict(self._found_applications()))
+        yield leftover_check(self.cluster.sessions())
         live = self.cluster.find_database(self.target.database)
         yield check_room(read_room(self.cluster, reader, live, read.backup.file))
 
@@ -156,14 +158,12 @@ class Preflight:
         remedy = 'create them, or set ownership = "guide" where only objects need them'
         return _none_missing("roles of the dump", missing, remedy)
 
-    def _applications(self) -> Check:
-        missing = []
+    def _found_applications(self) -> Iterator[tuple[str, Container | None]]:
         for ref in self.target.applications:
             try:
-                self.host.find(ref)
+                yield str(ref), self.host.find(ref)
             except ContainerNotFound:
-                missing.append(str(ref))
-        return _none_missing("application containers", missing, "correct `applications`")
+                yield str(ref), None
 
 
 def _stop_if_failed(checks: list[Check]) -> None:

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.core.already_there import applications_check, leftover_check
+from bot.core.models import Container, Session, Verdict
+
+WEB = Container("w1", "shop-web-1", "web:1", running=True)
+
+
+def test_approvers_hear_of_applications_that_this_run_will_not_start() -> None:
+    check = applications_check({"web": replace(WEB, running=False), "api": WEB})
+    assert check.verdict is Verdict.WARNING
+    assert check.evidence == "not running, and not started by this run: shop-web-1"
+    assert applications_check({"web": WEB}).verdict is Verdict.OK
+
+
+def test_an_application_without_a_container_stops_a_run_also_where_others_are_down() -> None:
+    check = applications_check({"web": replace(WEB, running=False), "gone": None})
+    assert (check.verdict, check.evidence) == (Verdict.FAILED, "missing: gone")
+
+
+def test_approvers_hear_of_a_pg_restore_that_lives_on() -> None:
+    old = Session(7, "shop_restore_05441ca1", "postgres", "tsbot-restore-05441ca1", "active", "")
+    check = leftover_check([old, replace(old, pid=8), replace(old, application="psql")])
+    assert check.verdict is Verdict.WARNING
+    assert check.evidence.endswith("runs: tsbot-restore-05441ca1 in shop_restore_05441ca1")
+    assert leftover_check([]).verdict is Verdict.OK
