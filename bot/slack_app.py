@@ -14,6 +14,7 @@ from bot.adapters.slack.ballot import SlackBallot
 from bot.adapters.slack.client import SlackApi
 from bot.adapters.slack.directory import SlackDirectory
 from bot.adapters.slack.outbox import Outbox
+from bot.adapters.slack.pending import Pace
 from bot.adapters.slack.presenter import SlackPresenter
 from bot.adapters.timers import BackgroundTimers
 from bot.app import Base
@@ -21,6 +22,7 @@ from bot.core.access import Access
 from bot.core.audit import Draft, Phase
 from bot.core.desk import Desk
 from bot.core.errors import AuditUnavailable
+from bot.core.gate import POLL
 from bot.core.launcher import Launcher
 from bot.core.recovery import CARD, pick_up, unfinished
 from handlers import actions, commands, errors, reactions
@@ -45,8 +47,13 @@ class SlackBot:
 
 
 @contextmanager
-def slack_bot(parts: Base) -> Iterator[SlackBot]:
+def slack_bot(parts: Base, *, pace: Pace | None = None, poll: float = POLL) -> Iterator[SlackBot]:
     """Wire the bot and close everything in reverse at the end.
+
+    Args:
+        parts: settings, log and targets.
+        pace: how fast channels are written to, Slack's own limits where None.
+        poll: seconds between a gate's looks without a hint.
 
     Raises:
         SettingsInvalid: a token or a channel is missing.
@@ -61,6 +68,7 @@ def slack_bot(parts: Base) -> Iterator[SlackBot]:
         closing.callback(timers.close)
         outbox = Outbox(
             SlackApi(token, settings.slack.api_url),
+            pace,
             on_card=lambda run_id, channel, ts: _note_card(parts, run_id, channel, ts),
         )
         closing.callback(outbox.close, _FLUSH)
@@ -77,6 +85,7 @@ def slack_bot(parts: Base) -> Iterator[SlackBot]:
             lambda channel: SlackBallot(api, channel),
             timers,
             parts.clock,
+            poll,
         )
         desk = Desk(parts.benches, access, launcher, parts.store.log, parts.clock)
         executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="desk")

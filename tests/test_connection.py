@@ -170,7 +170,7 @@ def test_a_connection_that_answers_no_ping_is_replaced(server: SlackServer, tmp_
             line.pulled.set()
             workspace.wait_for(lambda: not mode.is_alive(), 10, "the loss to be noticed")
             workspace.wait_for(mode.is_alive, 10, "another connection")
-            assert server.sockets.opened == 2
+            workspace.wait_for(lambda: server.sockets.opened == 2, what="its count")
 
 
 def test_a_heartbeat_appears_while_slack_answers_and_goes_with_the_bot(

@@ -23,6 +23,9 @@ from bot.core.plan import Plan
 from bot.core.ports import Ballot, BallotRef, Clock, Deadlines, Directory, Timers
 from bot.core.vote_count import VoteCount
 
+POLL = 15.0
+"""Seconds between looks at a gate that nobody hints at; events may be lost."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenGate:
@@ -79,7 +82,7 @@ class SlackGate:
     eligible: frozenset[str]
     cancelled: Callable[[], bool]
     resumed: OpenGate | None = None
-    poll: float = 15.0
+    poll: float = POLL
     _hint: threading.Event = field(default_factory=threading.Event, init=False)
     _votes: VoteCount = field(init=False)
     _standing: OpenGate | None = field(default=None, init=False)

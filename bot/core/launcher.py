@@ -13,7 +13,7 @@ from bot.core.audit import Draft, Phase
 from bot.core.bench import Bench
 from bot.core.claiming import Claiming
 from bot.core.errors import TsbotError
-from bot.core.gate import OpenGate, SlackGate
+from bot.core.gate import POLL, OpenGate, SlackGate
 from bot.core.journal import Journal
 from bot.core.ports import AuditLog, Ballot, Claims, Clock, Deadlines, Presenter, Timers
 from bot.core.prepare import RestoreRequest
@@ -39,6 +39,7 @@ class Launcher:
         ballots: gate messages of a channel.
         timers: wake gates.
         clock: time.
+        poll: seconds between a gate's looks without a hint.
         runs: the runs at work.
     """
 
@@ -50,6 +51,7 @@ class Launcher:
     ballots: Callable[[str], Ballot]
     timers: Timers
     clock: Clock
+    poll: float = POLL
     runs: Runs = field(default_factory=Runs)
 
     def restore(self, asked: ev.RunRequested, request: RestoreRequest, bench: Bench) -> None:
@@ -120,6 +122,7 @@ class Launcher:
             eligible,
             active.cancelled.is_set,
             resumed=resumed,
+            poll=self.poll,
         )
         run = RestoreRun(
             asked.run_id,

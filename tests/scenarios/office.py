@@ -13,20 +13,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-import pytest
-
 from bot.adapters.audit_log import AuditStore
 from bot.adapters.clock import SystemClock
-from bot.adapters.slack.outbox import Outbox
 from bot.adapters.slack.pending import Pace
 from bot.app import base
 from bot.connection import connected
 from bot.core.audit import Draft, Query
+from bot.core.gate import POLL
 from bot.core.runs import Runs
 from bot.sandbox.slack import Person, SlackServer, Workspace
 from bot.settings import load_settings
@@ -52,9 +49,10 @@ class Office:
         directory: Path,
         approval: Mapping[str, object] = DEFAULTS,
         pace: Pace = BRISK,
+        poll: float = POLL,
     ) -> None:
         self.site = site
-        self.pace = pace
+        self.pace, self.poll = pace, poll
         self.directory = directory
         self.workspace = Workspace()
         for name in ("ana", "ben", "cho", "dan"):
@@ -138,10 +136,9 @@ class Office:
         """Run the real app object in this process."""
         self.write_settings()
         settings = load_settings(self.directory / "tsbot.toml")
-        with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-            patch.setattr("bot.slack_app.Outbox", partial(Outbox, pace=self.pace))
+        with ExitStack() as stack:
             parts = stack.enter_context(base(settings))
-            bot = stack.enter_context(slack_bot(parts))
+            bot = stack.enter_context(slack_bot(parts, pace=self.pace, poll=self.poll))
             stack.enter_context(connected(bot.app, bot.api, settings))
             self.runs = bot.desk.runs
             self.until(lambda: self.server.sockets.connections, "a socket")

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import partial
 
 import pytest
 
-from bot.core.gate import SlackGate
 from tests.scenarios.office import Office
 from tests.scenarios.run import VETO, Run
+from tests.scenarios.site import Site
 
 POLL_S = 0.1
 
 
-@pytest.fixture
-def impatient(office: Office, monkeypatch: pytest.MonkeyPatch) -> Office:
+@pytest.fixture(scope="module")
+def hurried(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A bot whose gates look by themselves more often than every 15 s."""
-    monkeypatch.setattr("bot.core.launcher.SlackGate", partial(SlackGate, poll=POLL_S))
-    return office
+    office = Office(site, tmp_path_factory.mktemp("hurried"), poll=POLL_S)
+    with office.server, office.serving():
+        yield office
+
+
+@pytest.fixture
+def impatient(hurried: Office) -> Iterator[Office]:
+    """The same with nobody at a gate, and left so."""
+    hurried.settle()
+    yield hurried
+    hurried.settle()
 
 
 @pytest.fixture

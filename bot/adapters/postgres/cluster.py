@@ -180,6 +180,7 @@ class PostgresCluster:
                 yield
             finally:
                 self._held.discard(pid)
+                sessions.unlock(connection, key)
 
     @contextmanager
     def marked_session(self, application: str) -> Iterator[None]:

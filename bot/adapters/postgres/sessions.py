@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Collection
+from contextlib import suppress
 
+import psycopg
 from psycopg.rows import class_row
 
 from bot.adapters.postgres.connection import Connection
@@ -82,6 +84,16 @@ def lock(connection: Connection, key: str) -> None:
     row = connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", [lock_key(key)])
     if row.fetchone() != (True,):
         raise DatabaseRefused(f"another session holds the lock {key}", LOCK_NOT_AVAILABLE)
+
+
+def unlock(connection: Connection, key: str) -> None:
+    """Give the lock back; a session that is gone has given it back already.
+
+    Closing alone would not do: PostgreSQL notices a moment later, and who asks for the lock
+    meanwhile is refused.
+    """
+    with suppress(psycopg.Error):
+        connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", [lock_key(key)])
 
 
 def lock_key(key: str) -> int:

@@ -66,6 +66,13 @@ def test_a_lock_is_held_by_one_and_free_again_afterwards(
         pass
 
 
+def test_a_lock_given_back_can_be_taken_in_the_same_moment(cluster: PostgresCluster) -> None:
+    key = secrets.token_hex(4)
+    for _ in range(50):
+        with cluster.advisory_lock(key):
+            pass
+
+
 def test_leaving_a_lock_whose_connection_is_gone_is_quiet(
     shared_database: DatabaseContainer, cluster: PostgresCluster
 ) -> None:
