@@ -77,11 +77,17 @@ class RestoreRun:
     def execute(self) -> ev.RunFinished:
         """Run to the end and return how it ended; raises nothing that a restore may run into."""
         started = self.clock.now()
+        outcome = sentence = ""
         try:
             with Lease(self.preflight.target, self.preflight.cluster) as lease:
                 outcome, sentence = self._guarded(lease)
         except (Refused, Unavailable, DatabaseRefused, EngineRefused) as error:
-            outcome, sentence = "refused", f"{ended(str(error))} Nothing was changed."
+            if not outcome:  # else the run has ended, and only the lock was not given back
+                outcome, sentence = "refused", f"{ended(str(error))} Nothing was changed."
+        except Exception as error:  # the channel must hear of the end, whatever broke
+            logger.exception("the lock of run %s broke", self.run_id)
+            if not outcome:
+                outcome, sentence = "failed", f"internal error: {error!r}. Nothing was changed."
         finished = ev.RunFinished(
             run_id=self.run_id,
             at=self.clock.now(),
