@@ -25,6 +25,7 @@ ARGUMENTS = (
     "--headless",
     "--no-sandbox",  # for root there is none
     "--disable-gpu",
+    "--hide-scrollbars",  # they would be in the pictures
     "--disable-quic",
     "--disable-dev-shm-usage",
     "--no-first-run",

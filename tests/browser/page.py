@@ -107,9 +107,9 @@ class Page:
         self.turn()
         return self.browser.switch_to.active_element
 
-    def wait(self, condition: Callable[[], T | None], what: str) -> T:
+    def wait(self, condition: Callable[[], T | None], what: str, seconds: float = SECONDS) -> T:
         """Wait until a condition holds and return its value."""
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
                 if found := condition():
@@ -117,4 +117,4 @@ class Page:
             except StaleElementReferenceException:
                 continue  # painted over meanwhile
             time.sleep(0.02)
-        raise AssertionError(f"not within {SECONDS} s: {what}; shown:\n{self.text('body')}")
+        raise AssertionError(f"not within {seconds} s: {what}; shown:\n{self.text('body')}")

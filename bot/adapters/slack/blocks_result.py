@@ -59,10 +59,13 @@ def result(view: RunView) -> Look:
 
 def decision(view: RunView, gate: GateView) -> Look:
     """Return how a gate ended, for the channel."""
-    sign = emoji("white_check_mark" if gate.outcome == "approved" else "no_entry_sign")
-    what = f"{gate.outcome.capitalize()}: {view.operation} of {view.target}. "
+    approved = gate.outcome == "approved"
+    sign = emoji("white_check_mark" if approved else "no_entry_sign")
+    what = f"{gate.outcome.capitalize()}: {view.operation} of {view.target}."
+    if approved:  # whose sentence says so by itself
+        what = f"{view.operation.capitalize()} of {view.target}:"
     row = [sign, words(" "), *_for(view.requester), words(what, bold=True)]
-    told = paragraph([*row, words(shortened(gate.sentence, 600))])
+    told = paragraph([*row, words(f" {shortened(gate.sentence, 600)}")])
     to = f"{mention_of(view.requester)} " if view.requester else ""
     return fit(f"{to}{plain(what)} {plain(gate.sentence, 600)}", [told], view.run_id)
 

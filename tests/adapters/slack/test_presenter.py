@@ -69,7 +69,7 @@ def test_a_run_is_one_card_with_decision_and_result_in_the_channel(
     card = workspace.messages("ops")[0]
     assert card.text == "Restore of demo: succeeded. All is well."
     assert replies(workspace) == [
-        ("<@U0ANA> Approved: restore of demo. approved by Ben", True),
+        ("<@U0ANA> Restore of demo: approved by Ben", True),
         ("<@U0ANA> Restore of demo: succeeded. All is well.", True),
     ]
 
