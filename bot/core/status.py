@@ -226,7 +226,12 @@ def _applications_running(status: Status, expected: Expectations) -> Check:
         if expected.running is None
         or (a.container is not None and a.container.name in expected.running)
     ]
-    down = [a.name for a in wanted if a.container is None or not a.container.running]
+    missing = [a.name for a in wanted if a.container is None]
+    down = [a.name for a in wanted if a.container is not None and not a.container.running]
+    if missing:
+        evidence = f"no such container: {', '.join(missing)}"
+        evidence += f"; not running: {', '.join(down)}" if down else ""
+        return Check(name, Verdict.FAILED, evidence, "create it, or correct `applications`")
     if down:
         leave = f"leave them: run {expected.at_work} starts those it stopped"
         remedy = leave if expected.at_work else "start them"

@@ -167,11 +167,9 @@ def test_a_database_without_aggregates_is_green_and_says_so() -> None:
     assert point(AGGREGATES, aggregates=()).evidence == "this database has none"
 
 
-@pytest.mark.parametrize("container", [replace(GRAFANA, running=False), None])
-def test_an_application_that_is_stopped_or_gone_is_red_and_named(
-    container: Container | None,
-) -> None:
-    check = point(APPLICATIONS, applications=(Application("grafana", container),))
+def test_an_application_that_is_stopped_is_red_and_named() -> None:
+    stopped = Application("grafana", replace(GRAFANA, running=False))
+    check = point(APPLICATIONS, applications=(stopped,))
     assert (check.verdict, check.evidence) == (Verdict.FAILED, "not running: grafana")
 
 
@@ -215,3 +213,9 @@ def test_nobody_is_told_to_start_applications_that_a_run_at_work_has_stopped() -
         Verdict.FAILED,
         "leave them: run r7f3a2 starts those it stopped",
     )
+
+
+def test_an_application_whose_container_is_gone_is_not_called_stopped() -> None:
+    gone = checklist(replace(HEALTHY, applications=(Application("grafana", None),)))[APPLICATIONS]
+    assert (gone.verdict, gone.evidence) == (Verdict.FAILED, "no such container: grafana")
+    assert gone.remedy == "create it, or correct `applications`"
