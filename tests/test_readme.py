@@ -17,6 +17,8 @@ from bot.core.permissions import BUTTONS, COMMANDS
 from bot.core.plan import ORDER, SPECS, StepName
 from bot.manifest import APP_TOKEN_SCOPES, BOT_EVENTS, HTTP_PATH, SCOPES
 from bot.settings import DocumentedKey, documented_keys, load_settings
+from tests.browser import conftest as browser
+from tests.browser.test_demo import LARGEST, PICTURES_VARIABLE
 from tests.docker.environment import REQUIRE_VARIABLE
 from tests.docker.image import IMAGE_VARIABLE
 
@@ -196,7 +198,32 @@ def test_the_two_commands_for_contributors_are_there() -> None:
     assert "make test" in re.findall(r"^make .*$", README, re.MULTILINE)
     assert ".ci/run" in told
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
-    assert all(name in told for name in (REQUIRE_VARIABLE, IMAGE_VARIABLE))
+    variables = (REQUIRE_VARIABLE, IMAGE_VARIABLE, browser.REQUIRE_VARIABLE, PICTURES_VARIABLE)
+    assert [name for name in variables if name not in told] == []
+
+
+def test_the_first_screen_shows_a_run_and_the_two_commands_before_anything_else() -> None:
+    first = README.split("**Why a bot for that.**")[0]
+    assert re.findall(r"^make [a-z]+", first, re.MULTILINE) == ["make demo", "make test"]
+    assert first.index("<picture>") < first.index("make demo") < first.index("](#the-demo)")
+
+
+def test_every_picture_is_small_described_and_shown() -> None:
+    shown = re.findall(r'(?:src|srcset)="([^"]*)"', README)
+    described = re.findall(r'<img [^>]*\balt="[^"]{40,}"', README)
+    files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.png")]
+    assert sorted(shown) == sorted(files)
+    assert len(described) == README.count("<img ")
+    assert [path for path in shown if (ROOT / path).stat().st_size > LARGEST] == []
+
+
+def test_the_demo_s_section_says_of_each_part_what_is_real_and_what_is_not() -> None:
+    told = {cells[0]: cells[1:] for cells in table("in the demo", "real", "a stand-in")}
+    stand_ins = [part for part, (_, stand_in) in told.items() if stand_in]
+    packages = {path.parent.name for path in (ROOT / "bot" / "sandbox").glob("*/__init__.py")}
+    assert packages == {"demo", "engine", "postgres", "slack", "timescaledb"}, "tell of the new one"
+    assert stand_ins == ["**Slack**", "**Docker**", "**TimescaleDB**", "**Applications**"]
+    assert [part for part, (real, _) in told.items() if not real] == ["**TimescaleDB**"]
 
 
 def _anchors() -> list[str]:
