@@ -6,34 +6,27 @@ with what stands in the channel.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from bot.adapters.slack.blocks import (
     Json,
     Look,
-    bullets,
     context,
-    date,
     date_text,
     emoji,
     fit,
     header,
     mention,
     mention_of,
-    name,
     paragraph,
     plain,
     section,
-    who,
     words,
 )
+from bot.adapters.slack.blocks_plan import lists, loss, lost_text, steps, what
 from bot.core.approvals import APPROVE, VETO, GateNotice
-from bot.core.plan import Plan
 from bot.core.redaction import safe_line
-from bot.core.wording import counted, duration, moment, shortened, size
+from bot.core.wording import counted, moment, shortened, size
 
 _MENTIONS = 40
-_APPLICATIONS = 20
 
 
 def gate(notice: GateNotice, outcome: str = "") -> Look:
@@ -43,10 +36,10 @@ def gate(notice: GateNotice, outcome: str = "") -> Look:
     blocks = [
         header(f"{'Closed' if outcome else 'Approval needed'}: restore {plan.target.name}"),
         vote,
-        _loss(plan, notice.opened_at),
-        _what(notice),
-        *_lists(plan),
-        _steps(plan),
+        loss(plan, notice.opened_at),
+        what(plan, notice.requester),
+        *lists(plan),
+        steps(plan),
         context(f"Run `{plain(plan.run_id, 40)}` · digest `{plain(notice.digest, 64)}`"),
     ]
     text = f"Closed: {plain(outcome, 300)}" if outcome else _fallback(notice)
@@ -60,20 +53,11 @@ def _fallback(notice: GateNotice) -> str:
     return (
         f"{plain(notice.requester.name or notice.requester.id, 80)} wants to restore"
         f" {plain(plan.target.name, 80)} from {plain(backup.file.name)}"
-        f" ({size(backup.file.size)}{taken}). {_lost_text(plan, notice.opened_at)}"
+        f" ({size(backup.file.size)}{taken}). {lost_text(plan, notice.opened_at)}"
         f" React :{APPROVE}: to approve or :{VETO}: to stop it, before"
         f" {moment(notice.expires_at)}. Run {plain(plan.run_id, 40)},"
         f" digest {plain(notice.digest[:12])}. {_approvers(notice)}"
     )
-
-
-def _lost_text(plan: Plan, opened_at: datetime) -> str:
-    if plan.live is None:
-        return "Nothing is lost: the database does not exist yet."
-    if plan.loss.since is None:
-        return "Would be lost: everything written since the dump, whose time is unknown."
-    span = duration((opened_at - plan.loss.since).total_seconds())
-    return f"Would be lost: everything written in the {span} since the dump."
 
 
 def _approvers(notice: GateNotice) -> str:
@@ -96,71 +80,3 @@ def _how_to_vote(notice: GateNotice) -> Json:
 def _closed(outcome: str) -> Json:
     told = f" {shortened(safe_line(outcome), 1000)}"
     return paragraph([emoji("ballot_box_with_ballot"), words(told, bold=True)])
-
-
-def _loss(plan: Plan, opened_at: datetime) -> Json:
-    sign, since, newest = emoji("warning"), plan.loss.since, plan.loss.newest_row
-    if plan.live is None:
-        return paragraph([words(_lost_text(plan, opened_at))])
-    lost = [sign, words(f" {_lost_text(plan, opened_at)}", bold=True)]
-    dumped = [words("Time of the dump: "), date(since)] if since else []
-    row = [words("Newest row in the live database: "), date(newest)] if newest else []
-    unknown = [] if newest else [words("Newest row in the live database: not known quickly")]
-    kept = [words("The old database is kept as "), name(plan.set_aside)]
-    return paragraph(lost, dumped, row or unknown, kept)
-
-
-def _what(notice: GateNotice) -> Json:
-    plan, backup = notice.plan, notice.plan.backup
-    file = [words("Backup: "), name(backup.file.name), words(f" · {size(backup.file.size)}")]
-    taken = [words(" · taken "), date(backup.taken_at)] if backup.taken_at else []
-    versions = (
-        f"PostgreSQL {_version(backup.postgres_version)} and TimescaleDB "
-        f"{_version(backup.timescaledb_version)} into PostgreSQL {_version(plan.postgres_version)}"
-    )
-    reason = shortened(safe_line(notice.plan.reason), 500)
-    return paragraph(
-        [words("Target: "), name(plan.target.name), words(" · database "), *_place(plan)],
-        [*file, *taken],
-        [words("SHA-256: "), words(safe_line(backup.sha256)[:12] or "–", code=True)],
-        [words(f"Versions: {versions}")],
-        [words("Asked for by "), who(notice.requester)],
-        [words("Reason: "), words(reason or "none given")],
-    )
-
-
-def _place(plan: Plan) -> list[Json]:
-    return [name(plan.target.database), words(" in container "), name(plan.container.name)]
-
-
-def _version(text: str) -> str:
-    return shortened(safe_line(text), 40) or "unknown"
-
-
-def _lists(plan: Plan) -> list[Json]:
-    blocks: list[Json] = []
-    for title, items in (
-        ("Warnings", plan.warnings),
-        ("Retention jobs that would drop what is restored", plan.retention),
-    ):
-        if items:
-            blocks += [paragraph([words(title, bold=True)]), bullets(items, most=8, chars=200)]
-    return blocks
-
-
-def _steps(plan: Plan) -> Json:
-    rows = [[words("Steps", bold=True)]]
-    for spec in plan.steps:
-        number = f"{spec.number}. " if spec.number else ""
-        mark = [emoji("warning"), words(" ")] if spec.destructive else [words("· ")]
-        told = " (destructive)" if spec.destructive else ""
-        rows.append([*mark, words(f"{number}{spec.title}{told}", bold=spec.destructive)])
-    return paragraph(*rows, _applications(plan))
-
-
-def _applications(plan: Plan) -> list[Json]:
-    row: list[Json] = []
-    for container in plan.applications[:_APPLICATIONS]:
-        row += [words(", " if row else "Stopped and started again: "), name(container.name, 64)]
-    hidden = len(plan.applications) - _APPLICATIONS
-    return [*row, words(f" and {hidden} more")] if hidden > 0 else row

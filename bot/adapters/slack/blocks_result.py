@@ -25,6 +25,7 @@ from bot.adapters.slack.blocks import (
 )
 from bot.adapters.slack.blocks_buttons import buttons
 from bot.adapters.slack.blocks_card import OUTCOMES
+from bot.adapters.slack.blocks_plan import lists, loss, steps, what
 from bot.core.models import Check, Person, Verdict
 from bot.core.permissions import ARM_RETENTION, REFRESH_ALL
 from bot.core.plan import StepName
@@ -51,6 +52,7 @@ def result(view: RunView) -> Look:
         _numbers(view),
         *_evidence(view),
         *_offers(view),
+        *_dry_run(view),
         context(f"Run `{plain(view.run_id, 40)}`. {pointer(view.run_id)}"),
     ]
     to = f"{mention_of(view.requester)} " if view.requester else ""
@@ -125,6 +127,16 @@ def _offers(view: RunView) -> list[Json]:
         return []
     armed = [(ARM_RETENTION, view.run_id)] if view.waiting else []
     return [buttons((REFRESH_ALL, view.target), *armed)]
+
+
+def _dry_run(view: RunView) -> list[Json]:
+    """Return the plan: it is all that a dry run is for."""
+    plan = view.plan
+    if plan is None or view.outcome != "dry run":
+        return []
+    digest = context(f"Digest `{plain(plan.digest(), 64)}`")
+    told = (loss(plan, view.updated_at), what(plan, view.requester))
+    return [*told, *lists(plan), steps(plan), digest]
 
 
 def _numbers(view: RunView) -> Json:
