@@ -7,7 +7,7 @@ from bot.core.models import Check, Verdict
 from bot.core.plan import StepName
 from bot.core.run_view import RunView, fold
 from tests.adapters.slack.rendering import page
-from tests.core.run_samples import RUN, a_notice, after, finished, planned, requested
+from tests.core.run_samples import RUN, a_notice, a_plan, after, finished, planned, requested
 
 POINTS = (
     Check("workers", Verdict.OK, "1 launcher, 1 scheduler"),
@@ -112,3 +112,16 @@ def test_terminal_escapes_in_output_never_reach_slack() -> None:
 def test_more_checks_than_fit_are_counted() -> None:
     many = [Check(f"c{n}", Verdict.OK, "fine") for n in range(35)]
     assert "and 5 more checks" in page(Look("t", checklist("Points", many)))
+
+
+def test_a_dry_run_tells_the_plan_and_what_would_be_lost() -> None:
+    told = page(result(folded(finished("dry run"))))
+    assert "Would be lost" in told
+    assert "grafana" in told
+    assert "cut over (destructive)" in told
+    assert a_plan().digest()[:12] in told
+
+
+def test_a_restore_that_was_done_does_not_tell_its_plan_again() -> None:
+    told = page(result(folded(finished())))
+    assert "Would be lost" not in told
