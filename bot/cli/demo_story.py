@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import textwrap
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TextIO
 
 from bot.adapters.audit_log import AuditStore
@@ -13,7 +17,8 @@ from bot.cli.terminal import TerminalPresenter
 from bot.core import events as ev
 from bot.core.audit import Entry, Query
 from bot.core.journal import event_of
-from bot.sandbox.demo.world import APPROVER, CHANNEL, REQUESTER, World
+from bot.sandbox.demo.stop import Stop
+from bot.sandbox.demo.world import APPROVER, CHANNEL, REQUESTER, DemoFailed, World
 from bot.sandbox.slack import Person
 
 COMMAND = "/restore latest reason=show how it works"
@@ -23,6 +28,12 @@ _TIMEOUT = 120.0
 _LOOK = 0.1
 """Seconds between looks at the log."""
 
+_NARROWEST = 60
+"""Columns below which folding makes lines no easier to read."""
+
+_TEXT_AT = re.compile(r"\d\d:\d\d:\d\d .{9}|  [a-z]{4,9} +| *(?=\S)")
+"""What stands before a line's text: time and step, a label of the plan, or spaces."""
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -30,33 +41,44 @@ class Story:
 
     Args:
         world: in which.
-        out: where to.
+        out: where to; lines are folded where it is a terminal.
+        stop: asked while it waits.
     """
 
     world: World
     out: TextIO
+    stop: Stop = field(default_factory=Stop)
 
     def tell(self) -> bool:
         """Run a restore from request to checklist and return whether every point is green.
 
         Raises:
-            TimeoutError: the run did not end.
+            DemoFailed: the run did not end, or the bot did.
+            KeyboardInterrupt: somebody asked to stop.
         """
         self._say(f"{REQUESTER} types: {COMMAND}")
-        Person(self.world.workspace, REQUESTER).command(COMMAND, CHANNEL)
-        screen = TerminalPresenter(self.out)
-        finished = None
+        person = Person(self.world.workspace, REQUESTER)
+        if not person.command(COMMAND, CHANNEL).acked:
+            raise DemoFailed("the bot did not take the command")
+        finished = self._watch()
+        self._audit_trail(finished.run_id)
+        self._summary(finished)
+        return finished.outcome == "succeeded"
+
+    def _watch(self) -> ev.RunFinished:
+        text = io.StringIO()
+        screen = TerminalPresenter(text)
         for event in self._events():
             screen.show(event)
+            for line in text.getvalue().splitlines():
+                self._say(line)
+            text.seek(0)
+            text.truncate()
             if isinstance(event, ev.GateOpened):
                 self._approve(event)
             if isinstance(event, ev.RunFinished):
-                finished = event
-                break
-        if finished is None:
-            raise TimeoutError(f"the run did not end within {_TIMEOUT:.0f} s")
-        self._audit_trail(finished.run_id)
-        return finished.outcome == "succeeded"
+                return event
+        raise DemoFailed(f"the run did not end within {_TIMEOUT:.0f} s")
 
     def _approve(self, gate: ev.GateOpened) -> None:
         self._say(f"{APPROVER} reads the approval message and reacts with a check mark")
@@ -74,7 +96,15 @@ class Story:
                 if event is not None:
                     yield event
             seen = len(entries)
-            time.sleep(_LOOK)
+            self._check(entries)
+            self.stop.wait(_LOOK)
+
+    def _check(self, entries: tuple[Entry, ...]) -> None:
+        """Go on while the bot runs and has not answered with a refusal instead of a run."""
+        self.world.check()
+        answers = Person(self.world.workspace, REQUESTER).ephemerals(CHANNEL)
+        if answers and not any(entry.draft.run_id for entry in entries):
+            raise DemoFailed(f"the bot answered {REQUESTER}: {answers[-1].text}")
 
     def _entries(self) -> tuple[Entry, ...]:
         store = AuditStore(self.world.audit, SystemClock(), writable=False)
@@ -84,7 +114,7 @@ class Story:
             store.close()
 
     def _audit_trail(self, run_id: str) -> None:
-        """Print who asked, who approved and what was done, from the log alone."""
+        """Print every action of the run, from the log alone."""
         self._say(f"\nThe audit log of run {run_id}:")
         for entry in self._entries():
             draft = entry.draft
@@ -100,6 +130,32 @@ class Story:
         state = "intact" if verified.intact else f"BROKEN: {verified.problem}"
         self._say(f"  the hash chain of {verified.entries} entries is {state}")
 
+    def _summary(self, finished: ev.RunFinished) -> None:
+        """Print who asked, who approved and what came of it, from the log alone."""
+        drafts = [e.draft for e in self._entries() if e.draft.run_id == finished.run_id]
+        asked = [d.actor_name for d in drafts if d.action == "restore"]
+        voted = [f"{d.actor_name} ({d.status})" for d in drafts if d.action == "vote"]
+        self._say(f"\nAsked by     {', '.join(asked) or 'nobody'}")
+        self._say(f"Voted        {', '.join(voted) or 'nobody'}")
+        self._say(f"What came    {finished.outcome}: {finished.sentence}")
+
     def _say(self, line: str) -> None:
-        self.out.write(f"{line}\n")
+        lines = [line]
+        if self.out.isatty():
+            lines = folded(line, os.get_terminal_size(self.out.fileno()).columns)
+        self.out.write("".join(f"{each}\n" for each in lines))
         self.out.flush()
+
+
+def folded(line: str, columns: int) -> list[str]:
+    """Break a line that is too wide at its spaces; what follows stands below its text."""
+    if len(line) <= columns or columns < _NARROWEST:
+        return [line]
+    found = _TEXT_AT.match(line)
+    indent = found.end() if found else 0
+    return textwrap.wrap(
+        line,
+        columns,
+        subsequent_indent=" " * indent,
+        break_on_hyphens=False,
+    )

@@ -24,12 +24,14 @@ _STATEMENTS: dict[str, LiteralString] = {
 
 def run(role: str, dsn: str, stop: threading.Event) -> None:
     """Use the database until asked to stop; a lost connection is made anew the next second."""
+    _say(f"{role}: started")
     while not stop.is_set():
         try:
             _use(role, dsn, stop)
         except psycopg.Error as error:
             _say(f"{role}: {str(error).strip().splitlines()[0]}")
             stop.wait(EVERY)
+    _say(f"{role}: asked to stop")
 
 
 def _use(role: str, dsn: str, stop: threading.Event) -> None:

@@ -16,6 +16,8 @@ def main(argv: list[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; the first line printed holds the address."""
     parser = argparse.ArgumentParser(prog="bot.sandbox.slack", description=STAND_IN)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 in a container of its own")
+    parser.add_argument("--address", help="what others call it, as in http://127.0.0.1:8080")
     parser.add_argument("--state", type=Path, help="JSON file with users, usergroups, channels")
     parser.add_argument("--request-url", help="HTTP mode: where the app listens")
     options = parser.parse_args(argv)
@@ -26,7 +28,9 @@ def main(argv: list[str] | None = None) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    with SlackServer(workspace, port=options.port, request_url=options.request_url) as server:
+    with SlackServer(workspace, options.host, options.port, options.request_url) as server:
+        if options.address:
+            workspace.base_url = options.address.rstrip("/")
         sys.stdout.write(f"{server.api_url} slack sandbox ({STAND_IN})\n")
         sys.stdout.flush()
         ended.wait()
