@@ -10,9 +10,9 @@ from bot.adapters.slack.blocks import Look
 from bot.adapters.slack.blocks_answers import begun, said
 from bot.core.desk import Desk
 from bot.core.models import Origin
-from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, REFRESH_ALL
+from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, REFRESH_ALL, ButtonSpec
 from handlers.answers import Answers
-from handlers.origins import Payload, of_action
+from handlers.origins import Payload, label_and_value, of_action
 
 Button = Callable[[Desk, Origin, str], Look | None]
 
@@ -20,14 +20,21 @@ Button = Callable[[Desk, Origin, str], Look | None]
 def register(app: App, desk: Desk, answers: Answers) -> None:
     """Register every button of the permission table."""
     for spec, button in ((CANCEL_RUN, cancel), (REFRESH_ALL, refresh_all), (ARM_RETENTION, arm)):
-        app.action(spec.action)(_listener(button, desk, answers))
+        app.action(spec.action)(_listener(spec, button, desk, answers))
 
 
-def _listener(button: Button, desk: Desk, answers: Answers) -> Callable[..., None]:
+def _listener(
+    spec: ButtonSpec, button: Button, desk: Desk, answers: Answers
+) -> Callable[..., None]:
     def listen(ack: Ack, body: Payload, respond: Respond) -> None:
         ack()
-        origin, value = of_action(body), str(body["actions"][0].get("value", ""))
-        answers.later(respond, lambda: button(desk, origin, value))
+        origin, (shown, value) = of_action(body), label_and_value(body)
+
+        def work() -> Look | None:
+            desk.require_label(origin, spec, shown, value)
+            return button(desk, origin, value)
+
+        answers.later(respond, work)
 
     return listen
 

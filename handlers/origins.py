@@ -33,6 +33,13 @@ def of_action(body: Payload) -> Origin:
     )
 
 
+def label_and_value(body: Payload) -> tuple[str, str]:
+    """Return what a clicked button said, empty where it said nothing, and what it is about."""
+    action = body["actions"][0]
+    label = action.get("text") or {}
+    return str(label.get("text", "")), str(action.get("value", ""))
+
+
 def of_event(body: Payload) -> Origin:
     """Return the origin of an event that has a user and a channel."""
     event = body["event"]

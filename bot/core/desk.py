@@ -17,7 +17,7 @@ from bot.core.history import HistoryRequest, parse_history
 from bot.core.last_restore import LastRestore, last_restore
 from bot.core.launcher import Launcher
 from bot.core.models import BackupFile, Check, Origin
-from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, COMMANDS, CommandSpec
+from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, COMMANDS, ButtonSpec, CommandSpec
 from bot.core.ports import AuditLog, Clock
 from bot.core.refresh import ALL, pick
 from bot.core.requests import (
@@ -29,6 +29,7 @@ from bot.core.requests import (
 from bot.core.retention import arm, waiting_after
 from bot.core.runs import Runs
 from bot.core.status import Expectations, Status, checklist, read_status
+from bot.core.wording import shortened
 
 
 class TargetReport(NamedTuple):
@@ -170,6 +171,29 @@ class Desk:
             journal = self.launcher.journal(origin.channel, waiting.target)
             arm(waiting, self.benches, self.launcher.claims, journal, origin.person)
             return waiting.jobs
+
+    def require_label(self, origin: Origin, button: ButtonSpec, shown: str, value: str) -> None:
+        """Let a click pass whose button said what it does.
+
+        Who has stolen the bot's token can post our action under a harmless label.
+
+        Args:
+            origin: who clicked, and where.
+            button: whose action it is.
+            shown: what the clicked button said.
+            value: the run or target it is about.
+
+        Raises:
+            Refused: it said something else than ours do.
+        """
+        if shown == button.label:
+            return
+        with self._logged(origin, f"button {button.action}", value):
+            raise Refused(
+                "wrong_label",
+                f"The button “{shortened(shown, 80)}” is not one of mine: it would do what "
+                f"“{button.label}” does. Nothing was done; tell who looks after the bot's token.",
+            )
 
     def reaction(self, channel: str, ts: str) -> None:
         """Take note that somebody reacted; what counts is read back by the gate."""

@@ -17,15 +17,20 @@ from handlers.answers import DEFECT, Answers
 from handlers.commands import LISTENERS
 from tests.live_bot import LiveBot, live, live_settings, office
 
+LABELS = {spec.action: spec.label for spec in BUTTONS}
 
-def press(workspace: Workspace, who: str, action: str, value: str) -> Delivery:
-    """Press a button as on a message of the bot's in #ops."""
+
+def press(
+    workspace: Workspace, who: str, action: str, value: str, label: str | None = None
+) -> Delivery:
+    """Press a button as on a message of the bot's in #ops, with its own label unless said."""
     user, place = workspace.user(who), workspace.channel("ops")
     around = {
         "channel": {"id": place.id, "name": place.name},
         "response_url": workspace.new_response_url(user.id, place.id),
     }
-    pressed = {"type": "button", "action_id": action, "block_id": "b", "value": value}
+    text = {"type": "plain_text", "text": LABELS[action] if label is None else label}
+    pressed = {"type": "button", "action_id": action, "block_id": "b", "value": value, "text": text}
     payload = payloads.block_actions(workspace, user, pressed, around)
     return sent(workspace, payloads.INTERACTIVE, payload)
 
@@ -81,6 +86,21 @@ def test_every_button_is_acked_and_answered(
     assert press(workspace, "dan", button.action, "0badcafe").acked
     assert bot.next_answer("dan", before).startswith("To use ")
     assert bot.commands()[-1].status == "refused"
+
+
+@pytest.mark.parametrize("button", BUTTONS, ids=lambda button: button.action)
+@pytest.mark.parametrize("label", ["Show details", "", "<!channel>"])
+def test_a_button_with_another_label_than_ours_does_nothing_even_for_those_who_may(
+    bot: LiveBot, workspace: Workspace, button: ButtonSpec, label: str
+) -> None:
+    before = len(Person(workspace, "ben").ephemerals("ops"))
+    press(workspace, "ben", button.action, "0badcafe", label)
+    answer = bot.next_answer("ben", before)
+    assert "is not one of mine" in answer
+    assert "<!channel>" not in answer
+    row = bot.commands()[-1]
+    assert (row.status, row.detail["code"], row.actor_id) == ("refused", "wrong_label", "U0BEN")
+    assert row.arguments == f"button {button.action} 0badcafe"
 
 
 def test_a_button_for_a_run_that_has_ended_says_so(bot: LiveBot, workspace: Workspace) -> None:
