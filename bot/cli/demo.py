@@ -17,9 +17,9 @@ _INTERRUPTED = 130
 _MOST_PORT = 65535
 
 _WHAT_IT_IS = """\
-What you see is tsbot itself, restoring a real PostgreSQL. Stand-ins around it, all of them on this
-machine and gone when the demo ends: the Slack workspace, the Docker engine, and TimescaleDB, whose
-catalogue, jobs and workers are imitated in plain SQL.
+What you see is tsbot itself, restoring a real PostgreSQL. The rest is stand-ins
+on this machine, gone when the demo ends: the Slack workspace, the Docker engine,
+and TimescaleDB, whose catalogue, jobs and workers are imitated in plain SQL.
 Setting up:"""
 
 
@@ -96,8 +96,9 @@ def _play(arguments: argparse.Namespace, outcome: _Outcome, stop: Stop) -> None:
 
 def _stay_open(url: str, stop: Stop) -> None:
     _say(
-        f"\nThe workspace stays open at {url}/ until Ctrl-C. Try as ana: restore an older dump\n"
-        "with /restore, see the truncated one refused, read /tsstatus, open the run's thread."
+        f"\nThe workspace stays open at {url}/ until Ctrl-C.\n"
+        "Try as ana: restore an older dump with /restore, see the truncated one refused,\n"
+        "read /tsstatus, open the run's thread."
     )
     stop.wait()
 

@@ -31,8 +31,8 @@ _LOOK = 0.1
 _NARROWEST = 60
 """Columns below which folding makes lines no easier to read."""
 
-_TEXT_AT = re.compile(r"\d\d:\d\d:\d\d .{9}|  [a-z]{4,9} +| *(?=\S)")
-"""What stands before a line's text: time and step, a label of the plan, or spaces."""
+_TEXT_AT = re.compile(r"\d\d:\d\d:\d\d .{9}|  [a-z]{4,9} +|[A-Z][a-z ]{4,8} {3,}| *(?=\S)")
+"""What stands before a line's text: time and step, a label, or spaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Story:
         voted = [f"{d.actor_name} ({d.status})" for d in drafts if d.action == "vote"]
         self._say(f"\nAsked by     {', '.join(asked) or 'nobody'}")
         self._say(f"Voted        {', '.join(voted) or 'nobody'}")
-        self._say(f"What came    {finished.outcome}: {finished.sentence}")
+        self._say(f"Outcome      {finished.outcome}: {finished.sentence}")
 
     def _say(self, line: str) -> None:
         lines = [line]

@@ -74,6 +74,7 @@ def test_a_bot_that_ended_early_is_told_with_its_last_words() -> None:
     [
         ("06:16:52 step 2   Terminate connections, cut over: " + "word " * 40, 18),
         ("  retention job 1004 policy_retention " + "word " * 40, 12),
+        ("Outcome      succeeded: " + "word " * 40, 13),
         ("                  [ok] tables: " + "word " * 40, 18),
     ],
 )
