@@ -105,7 +105,7 @@ def _bolt(parts: Base, desk: Desk, answers: Answers) -> App:
     )
     # A client of our own would make Bolt warn of SLACK_BOT_TOKEN, which it reads by itself
     app.client.base_url = slack.api_url
-    errors.register(app, parts.store.deliveries, answers)
+    errors.register(app, parts.store.deliveries, answers, slack.api_url)
     commands.register(app, desk, answers)
     actions.register(app, desk, answers)
     reactions.register(app, desk, answers)

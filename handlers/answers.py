@@ -41,7 +41,7 @@ class Answers:
 
     def _answer(self, respond: Respond, work: Callable[[], Look | None]) -> None:
         look = _look_of(work)
-        if look is None:
+        if look is None or not respond.response_url:
             return
         try:
             respond(

@@ -93,6 +93,39 @@ def test_over_http_a_command_is_answered_at_the_port_that_was_chosen(hooked: Liv
     assert [draft.arguments for draft in hooked.commands()] == ["/tshelp"]
 
 
+@contextmanager
+def listening() -> Iterator[socket.socket]:
+    """A port of somebody else's, where a caller would be let in."""
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        elsewhere.settimeout(0.3)
+        yield elsewhere
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "http://127.0.0.1:{port}/x",
+        "http://hooks.slack.com@127.0.0.1:{port}/x",
+        "http://127.0.0.1:{port}/https://hooks.slack.com/",
+        "//127.0.0.1:{port}/x",
+        "http://[::1",
+    ],
+)
+def test_a_rightly_signed_request_cannot_make_the_bot_call_another_host_than_slack_s(
+    hooked: LiveBot, caplog: pytest.LogCaptureFixture, pattern: str
+) -> None:
+    with listening() as elsewhere:
+        url = pattern.format(port=elsewhere.getsockname()[1])
+        body = command_body(hooked) + "&" + urlencode({"response_url": url})
+        assert signed(hooked.url, body)[0] == 200
+        hooked.workspace.wait_for(hooked.commands, what="the command")
+        with pytest.raises(TimeoutError):
+            elsewhere.accept()
+    [line] = [r.message for r in caplog.records if r.name == "handlers.errors"]
+    assert "not Slack's" in line
+    assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
+
+
 def test_over_http_the_chosen_address_is_logged(
     server: SlackServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

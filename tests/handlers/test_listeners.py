@@ -15,6 +15,7 @@ from bot.manifest import BOT_EVENTS
 from bot.sandbox.slack import Delivery, Person, SlackServer, Workspace, payloads
 from handlers.answers import DEFECT, Answers
 from handlers.commands import LISTENERS
+from handlers.errors import ANSWERS, _origin
 from tests.live_bot import LiveBot, live, live_settings, office
 
 LABELS = {spec.action: spec.label for spec in BUTTONS}
@@ -230,6 +231,22 @@ def test_a_defect_in_the_work_behind_a_listener_is_logged_and_answered(
     assert DEFECT in bot.next_answer("ana", before)
     logged = [r.message for r in caplog.records if r.levelno >= logging.ERROR]
     assert logged == ["a command broke off", "an event broke off"]
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://hooks.slack.com/commands/T0/1/x", ANSWERS),
+        ("https://HOOKS.slack.com/x", ANSWERS),
+        ("https://hooks.slack.com.example/x", "https://hooks.slack.com.example"),
+        ("https://hooks.slack.com@example/x", "https://hooks.slack.com@example"),
+        ("https://hooks.slack.com:8443/x", "https://hooks.slack.com:8443"),
+        ("http://hooks.slack.com/x", "http://hooks.slack.com"),
+        ("https://[", ""),
+    ],
+)
+def test_an_address_is_slack_s_by_its_scheme_and_whole_host(url: str, origin: str) -> None:
+    assert _origin(url) == origin
 
 
 def test_an_answer_that_cannot_be_given_is_logged_and_holds_nobody_up(
