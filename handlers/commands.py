@@ -56,8 +56,7 @@ def list_backups(desk: Desk, origin: Origin, text: str) -> Look:
 
 def audit(desk: Desk, origin: Origin, text: str) -> Look:
     """Show the history."""
-    request, found = desk.history(origin, text)
-    return entries(request.title, found)
+    return entries(desk.history(origin, text))
 
 
 def tshelp(desk: Desk, origin: Origin, text: str) -> Look:

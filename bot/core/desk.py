@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from bot.core import events as ev
 from bot.core.access import Access
-from bot.core.audit import Claim, Draft, Entry, Phase
+from bot.core.audit import Claim, Draft, Phase
 from bot.core.backups import LATEST
 from bot.core.bench import Bench, choose
 from bot.core.errors import Refused, TsbotError
-from bot.core.history import HistoryRequest, parse_history
+from bot.core.history import History, ask, parse_history
 from bot.core.last_restore import LastRestore, last_restore
 from bot.core.launcher import Launcher
 from bot.core.models import BackupFile, Check, Origin
@@ -135,11 +135,10 @@ class Desk:
             bench = choose(self.benches, parse_target(text, self.benches))
             return bench, bench.backups.listing()
 
-    def history(self, origin: Origin, text: str) -> tuple[HistoryRequest, tuple[Entry, ...]]:
-        """Return the log's entries for a run, a person or a time."""
+    def history(self, origin: Origin, text: str) -> History:
+        """Return the log's newest entries for a run, a person or a time."""
         with self._command(origin, "/audit", text):
-            request = parse_history(text, self.clock.now())
-            return request, self.log.entries(request.query)
+            return ask(parse_history(text, self.clock.now()), self.log)
 
     def help(self, origin: Origin, text: str) -> tuple[tuple[CommandSpec, bool], ...]:
         """Return each command and whether this person may use it."""

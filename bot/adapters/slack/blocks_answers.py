@@ -17,6 +17,7 @@ from bot.adapters.slack.blocks import (
     words,
 )
 from bot.core.audit import Entry
+from bot.core.history import History
 from bot.core.models import BackupFile, Target
 from bot.core.permissions import CommandSpec
 from bot.core.redaction import safe_line
@@ -56,18 +57,24 @@ def _size(file: BackupFile) -> str:
     return "directory" if file.directory else size(file.size)
 
 
-def entries(title: str, found: Sequence[Entry]) -> Look:
+def entries(history: History) -> Look:
     """Return entries of the log, the oldest first."""
+    found = history.entries
     shown = found[-_ENTRIES:]
     blocks: list[Json] = [header("Audit log")]
-    blocks.append(paragraph([words(shortened(safe_line(title), 200), bold=True)]))
+    blocks.append(paragraph([words(shortened(safe_line(history.title), 200), bold=True)]))
     if not found:
         blocks.append(paragraph([words("There are no entries.")]))
     else:
         blocks.append(paragraph(*(_row(entry) for entry in shown)))
-    if len(found) > len(shown):
-        blocks.append(context(f"{len(found) - len(shown)} older ones: `tsbot audit list`"))
-    return fit(f"Audit log: {len(found)} entries", blocks, "")
+    number, hidden = len(found), len(found) - len(shown)
+    if history.older:
+        cut = f"Only the newest {number} were read, of them {len(shown)} are shown."
+        blocks.append(context(f"{cut} There are older ones: `tsbot audit list`"))
+    elif hidden:
+        blocks.append(context(f"{hidden} older ones: `tsbot audit list`"))
+    what = f"the newest {number} entries" if history.older else f"{number} entries"
+    return fit(f"Audit log: {what}", blocks, "")
 
 
 def _row(entry: Entry) -> list[Json]:
