@@ -77,7 +77,7 @@ class Backups:
             try:
                 found = self._read(file, reader, note)
             except Refused as refusal:
-                skipped.append(f"{file.name}: {refusal.sentence}")
+                skipped.append(refusal.sentence)
                 continue
             return ReadBackup(found.backup, found.toc, found.manifest, tuple(skipped))
         raise Refused(

@@ -65,7 +65,9 @@ class DumpReader:
         """
         result = self._run("pg_restore", "--list", path)
         if result.exit_code != 0:
-            raise Refused("unreadable_dump", f"pg_restore cannot read {path}: {_said(result)}")
+            raise Refused(
+                "unreadable_dump", f"pg_restore cannot read {_file(path)}: {_said(result)}"
+            )
         return parse_toc(result.stdout)
 
     def manifest(self, path: str) -> Manifest:
@@ -73,7 +75,9 @@ class DumpReader:
         schemas = [f"--schema={schema}" for schema in CATALOG_SCHEMAS]
         result = self._run("pg_restore", "--data-only", *schemas, "--file=-", path)
         if result.exit_code != 0:
-            raise Refused("unreadable_dump", f"pg_restore cannot read {path}: {_said(result)}")
+            raise Refused(
+                "unreadable_dump", f"pg_restore cannot read {_file(path)}: {_said(result)}"
+            )
         return parse_manifest(result.stdout)
 
     def verify(self, path: str) -> None:
@@ -85,10 +89,10 @@ class DumpReader:
         tail: list[str] = []
         result = self._run("pg_restore", "--file=/dev/null", path, on_line=_keep_last(tail))
         if result.exit_code != 0:
+            why = " ".join(tail) or "pg_restore gave no reason"
             raise Refused(
                 "damaged_dump",
-                f"{path} is cut short or damaged: {' '.join(tail) or 'pg_restore gave no reason'}. "
-                "Choose another backup.",
+                f"{_file(path)} is cut short or damaged: {why}. Choose another backup.",
             )
 
     def sha256(self, path: str) -> str:
@@ -96,7 +100,9 @@ class DumpReader:
         result = self._run("sha256sum", path)
         match = _SHA256.match(result.stdout)
         if result.exit_code != 0 or match is None:
-            raise Refused("unreadable_dump", f"sha256sum cannot read {path}: {_said(result)}")
+            raise Refused(
+                "unreadable_dump", f"sha256sum cannot read {_file(path)}: {_said(result)}"
+            )
         return match[1]
 
     def permissions(self, path: str) -> FilePermissions:
@@ -135,6 +141,11 @@ def _keep_last(tail: list[str], lines: int = 3) -> OnLine:
         tail[:] = [*tail, line][-lines:]
 
     return on_line
+
+
+def _file(path: str) -> str:
+    """Return a file's name: people know the backup directory, and sentences are cut to fit."""
+    return path.rpartition("/")[2]
 
 
 def _said(result: ExecResult) -> str:

@@ -75,7 +75,7 @@ class Preflight:
         _stop_if_failed(checks)
         plan = self._plan(request, run_id, container, read)
         warnings = tuple(c.evidence for c in checks if c.verdict is Verdict.WARNING)
-        plan = replace(plan, warnings=(*warnings, *(f"skipped {s}" for s in read.skipped)))
+        plan = replace(plan, warnings=(*warnings, *(f"skipped: {s}" for s in read.skipped)))
         return Prepared(plan, read.toc, read.manifest, tuple(checks))
 
     def again(self, plan: Plan) -> Plan:
