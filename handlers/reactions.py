@@ -15,7 +15,8 @@ from bot.core.models import Origin
 from handlers.answers import Answers
 from handlers.origins import Payload, of_event
 
-_CANCEL = re.compile(r"\bcancel\s+(?P<run>[0-9a-f]{8})\b")
+_CANCEL = re.compile(r"\bcancel\s+(?:run\s+)?`?(?P<run>[0-9a-f]{8})\b", re.IGNORECASE)
+_CANCEL_WHAT = re.compile(r"\bcancel\s+(?:run\s+)?`?(?P<run>[\w-]{1,40})", re.IGNORECASE)
 _USAGE = "Mention me with `cancel RUN` to cancel a run; for all else see /tshelp."
 
 
@@ -51,13 +52,14 @@ def _mention(desk: Desk, answers: Answers) -> Callable[..., None]:
 
 def mentioned(desk: Desk, origin: Origin, text: str) -> str:
     """Carry out what a mention asks for and return the answer."""
-    found = _CANCEL.search(text)
+    found = _CANCEL.search(text) or _CANCEL_WHAT.search(text)
     if found is None:
         return _USAGE
+    run_id = found["run"].lower()
     try:
-        desk.cancel(origin, found["run"])
+        desk.cancel(origin, run_id)
     except Refused as refusal:
         return refusal.sentence
     except TsbotError as error:
         return f"That could not be done: {plain(str(error))}"
-    return f"Run {found['run']} stops at its next safe point."
+    return f"Run {run_id} stops at its next safe point."

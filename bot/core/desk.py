@@ -12,15 +12,17 @@ from bot.core.access import Access
 from bot.core.audit import Claim, Draft, Phase
 from bot.core.backups import LATEST
 from bot.core.bench import Bench, choose
+from bot.core.cancelling import not_at_work
 from bot.core.errors import Refused, TsbotError
 from bot.core.history import History, ask, parse_history
 from bot.core.last_restore import LastRestore, last_restore
 from bot.core.launcher import Launcher
 from bot.core.models import BackupFile, Check, Origin
-from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, COMMANDS, ButtonSpec, CommandSpec
+from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, COMMANDS, ButtonSpec, CommandSpec, Who
 from bot.core.ports import AuditLog, Clock
 from bot.core.refresh import ALL, pick
 from bot.core.requests import (
+    is_run_id,
     new_run_id,
     parse_refresh,
     parse_restore,
@@ -149,14 +151,17 @@ class Desk:
         """Ask a run to stop at its next safe point.
 
         Raises:
-            Refused: not allowed, or the run has ended.
+            Refused: not allowed, no such run, or it has ended.
         """
-        with self._logged(origin, "cancel", run_id, run_id):
+        known = run_id if is_run_id(run_id) else ""
+        with self._logged(origin, "cancel", run_id, known):
             run = self.runs.find(run_id)
-            requester = run.requester.id if run else ""
-            self.access.require(origin, CANCEL_RUN.label, CANCEL_RUN.who, requester)
+            if run is None:  # whose it was does not matter any more, only where that is asked
+                self.access.require(origin, CANCEL_RUN.label, Who.ANYONE)
+                raise not_at_work(run_id, self.log, self.runs)
+            self.access.require(origin, CANCEL_RUN.label, CANCEL_RUN.who, run.requester.id)
             if not self.runs.cancel(run_id):
-                raise Refused("run_ended", f"Run {run_id} has ended; there is nothing to cancel.")
+                raise not_at_work(run_id, self.log, self.runs)
 
     def arm_retention(self, origin: Origin, run_id: str) -> tuple[int, ...]:
         """Let the retention jobs run again that a restore left paused, and return their ids.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import secrets
 import shlex
 from collections.abc import Collection
@@ -16,6 +17,7 @@ from bot.core.when import parse_since
 MAX_TEXT = 500
 """Characters of a command that are read; nothing we take is longer."""
 
+_RUN_ID = re.compile(r"[0-9a-f]{8}")
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
 
 
@@ -32,6 +34,11 @@ class RefreshRequest:
 def new_run_id() -> str:
     """Return an id that is short enough to read out and to fit in a database's name."""
     return secrets.token_hex(4)
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a text is written as the id of a run is."""
+    return _RUN_ID.fullmatch(text) is not None
 
 
 def words(text: str) -> list[str]:

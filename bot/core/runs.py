@@ -55,6 +55,11 @@ class Runs:
         with self._lock:
             return self._active.get(run_id)
 
+    def at_work(self) -> tuple[ActiveRun, ...]:
+        """Return all runs that have not ended, those at a gate among them."""
+        with self._lock:
+            return tuple(self._active.values())
+
     def busy(self) -> tuple[str, ...]:
         """Return the ids of the runs that must not be broken off; those at a gate may be."""
         with self._lock:

@@ -48,7 +48,16 @@ def test_a_second_run_is_told_which_run_has_the_target_whose_it_is_and_since_whe
     assert caught.value.sentence.startswith(
         "shop is busy: run r1 of Kim has held it since 2026-01-31 08:00:00 UTC."
     )
+    assert caught.value.sentence.endswith("or cancel it: `@tsbot cancel r1`.")
     assert other.claims.held() == (SHOP,)
+
+
+def test_what_was_started_in_a_terminal_is_not_to_be_cancelled_by_a_mention(
+    store: AuditStore,
+) -> None:
+    store.claims.take(Claim("shop", "r1", "cli:kim", START))
+    with pytest.raises(Refused, match=r"or cancel it\.$"):
+        store.claims.take(Claim("shop", "r2", "tsbot", START))
 
 
 def test_the_same_run_may_take_its_claim_again(store: AuditStore) -> None:

@@ -10,6 +10,7 @@ import pytest
 from slack_bolt import Respond
 
 from bot.adapters.slack.blocks_answers import said
+from bot.core.audit import Draft, Phase
 from bot.core.permissions import BUTTONS, COMMANDS, ButtonSpec
 from bot.manifest import BOT_EVENTS
 from bot.sandbox.slack import Delivery, Person, SlackServer, Workspace, payloads
@@ -85,7 +86,8 @@ def test_every_button_is_acked_and_answered(
 ) -> None:
     before = len(Person(workspace, "dan").ephemerals("ops"))
     assert press(workspace, "dan", button.action, "0badcafe").acked
-    assert bot.next_answer("dan", before).startswith("To use ")
+    answer = bot.next_answer("dan", before)
+    assert answer.startswith(("To use ", "There is no run “0badcafe”. None is at work"))
     assert bot.commands()[-1].status == "refused"
 
 
@@ -105,9 +107,10 @@ def test_a_button_with_another_label_than_ours_does_nothing_even_for_those_who_m
 
 
 def test_a_button_for_a_run_that_has_ended_says_so(bot: LiveBot, workspace: Workspace) -> None:
+    bot.store.log.append(Draft("restore", Phase.INTENT, run_id="0ddba110", target="prod"))
     before = len(Person(workspace, "ben").ephemerals("ops"))
-    press(workspace, "ben", "cancel_run", "0badcafe")
-    assert "Run 0badcafe has ended" in bot.next_answer("ben", before)
+    press(workspace, "ben", "cancel_run", "0ddba110")
+    assert "Run 0ddba110 has ended" in bot.next_answer("ben", before)
 
 
 def test_help_shows_what_each_person_may_do(bot: LiveBot, workspace: Workspace) -> None:
@@ -186,11 +189,25 @@ def test_a_mention_that_asks_for_nothing_is_told_what_would_be_right(
     assert "cancel RUN" in bot.next_answer("ana", before)
 
 
-def test_a_mention_can_ask_to_cancel(bot: LiveBot, workspace: Workspace) -> None:
-    before = len(Person(workspace, "ben").ephemerals("ops"))
-    Person(workspace, "ben").mention("please cancel 0badcafe", "ops")
-    assert "Run 0badcafe has ended" in bot.next_answer("ben", before)
-    assert bot.commands()[-1].arguments == "cancel 0badcafe"
+@pytest.mark.parametrize(
+    ("text", "run_id", "logged"),
+    [
+        ("please cancel 0badcafe", "0badcafe", "0badcafe"),
+        ("cancel run `0BADCAFE`", "0badcafe", "0badcafe"),
+        ("I said cancel it: cancel 0badcafe!", "0badcafe", "0badcafe"),
+        ("cancel zzz", "zzz", ""),
+    ],
+)
+@pytest.mark.parametrize("who", ["ana", "ben"])
+def test_a_mention_that_would_cancel_what_is_no_run_is_told_so(
+    bot: LiveBot, workspace: Workspace, who: str, text: str, run_id: str, logged: str
+) -> None:
+    before = len(Person(workspace, who).ephemerals("ops"))
+    Person(workspace, who).mention(text, "ops")
+    answer = bot.next_answer(who, before)
+    assert answer == f"There is no run “{run_id}”. None is at work now."
+    row = bot.commands()[-1]
+    assert (row.arguments, row.run_id, row.status) == (f"cancel {run_id}", logged, "refused")
 
 
 def test_a_listener_that_breaks_is_logged_and_the_person_is_answered(

@@ -72,6 +72,12 @@ def test_nobody_else_cancels(lasting: Run) -> None:
     assert lasting.outcome == ""
 
 
+def test_who_names_no_run_is_told_which_are_at_work(lasting: Run) -> None:
+    answer = mentioned(lasting, "ana", "cancel zzz")
+    assert answer == f"There is no run “zzz”. At work: {lasting.id} on main."
+    assert lasting.outcome == ""
+
+
 def test_a_guest_on_the_approvers_list_does_not_cancel(lasting: Run) -> None:
     office = lasting.office
     office["cho"].user.is_restricted = True

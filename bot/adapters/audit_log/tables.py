@@ -38,10 +38,8 @@ class SqliteClaims:
                     }
                 )
             elif row["run_id"] != claim.run_id:
-                raise Refused(
-                    "busy",
-                    f"{claim.target} is busy: run {row['run_id']} of {row['holder']} has held it "
-                    f"since {format_utc(_moment(row['since']))}. Wait for it to end, or cancel it.",
+                raise _busy(
+                    Claim(claim.target, row["run_id"], row["holder"], _moment(row["since"]))
                 )
 
     def release(self, target: str, run_id: str) -> None:
@@ -103,6 +101,15 @@ class SqliteDeadlines:
                 Deadline(row["key"], row["run_id"], _moment(row["at"]))
                 for row in db.table("deadlines").rows_where(order_by="at, key")
             )
+
+
+def _busy(held: Claim) -> Refused:
+    mention = "" if held.holder.startswith("cli:") else f": `@tsbot cancel {held.run_id}`"
+    return Refused(
+        "busy",
+        f"{held.target} is busy: run {held.run_id} of {held.holder} has held it since "
+        f"{format_utc(held.since)}. Wait for it to end, or cancel it{mention}.",
+    )
 
 
 def _text(moment: datetime) -> str:
