@@ -47,7 +47,7 @@ def cancel(desk: Desk, origin: Origin, run_id: str) -> Look:
 
 def refresh_all(desk: Desk, origin: Origin, target: str) -> Look:
     """Refresh all views of a target."""
-    return begun("refresh", desk.refresh_all(origin, target))
+    return begun("The refresh", desk.refresh_all(origin, target))
 
 
 def arm(desk: Desk, origin: Origin, run_id: str) -> Look:

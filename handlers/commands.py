@@ -35,12 +35,12 @@ def _listener(command: Command, desk: Desk, answers: Answers) -> Callable[..., N
 
 def restore(desk: Desk, origin: Origin, text: str) -> Look:
     """Start a restore; its card is posted by the presenter."""
-    return begun("restore", desk.restore(origin, text))
+    return begun("Preflight of the restore", desk.restore(origin, text))
 
 
 def refresh(desk: Desk, origin: Origin, text: str) -> Look:
     """Start a refresh."""
-    return begun("refresh", desk.refresh(origin, text))
+    return begun("The refresh", desk.refresh(origin, text))
 
 
 def tsstatus(desk: Desk, origin: Origin, text: str) -> Look:

@@ -39,6 +39,8 @@ def test_the_help_tells_people_what_they_may_not(office: Office) -> None:
 def test_a_dry_run_needs_nobody_and_changes_nothing(office: Office) -> None:
     before = office.site.databases()
     run = office.ask(f"/restore {DUMP} main dry-run")
+    answer = office["ana"].ephemerals("ops")[-1].text
+    assert answer == f"Preflight of the restore has begun: run {run.id}."
     assert run.ended() == "dry run"
     assert (run.gates, run.started) == ([], [])
     assert office.site.databases() == before

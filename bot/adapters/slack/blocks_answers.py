@@ -33,10 +33,15 @@ def said(sentence: str) -> Look:
     return Look(plain(sentence, 1500), [paragraph([words(sentence)])])
 
 
-def begun(operation: str, run_id: str) -> Look:
-    """Return that a run has begun; its card follows in the channel."""
-    row = [words(f"The {operation} has begun, its card is in the channel. Run "), name(run_id)]
-    return Look(f"The {operation} has begun: run {plain(run_id, 40)}.", [paragraph(row)])
+def begun(what: str, run_id: str) -> Look:
+    """Return that a run has begun; its card follows in the channel.
+
+    Args:
+        what: does the run, such as ``The refresh``; a restore begins with its preflight only.
+        run_id: its id.
+    """
+    row = [words(f"{what} has begun; its card is in the channel, run "), name(run_id)]
+    return Look(f"{plain(what)} has begun: run {plain(run_id, 40)}.", [paragraph(row)])
 
 
 def backups(target: Target, files: Sequence[BackupFile]) -> Look:
