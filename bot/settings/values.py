@@ -106,9 +106,15 @@ def target_name(value: str) -> str:
 
 
 def database_name(value: str) -> str:
-    """Check the name of a database; PostgreSQL cuts longer ones silently."""
+    """Check the name of a database; PostgreSQL cuts longer ones silently, and libpq takes a name
+    with ``=`` for a connection string. Source: PostgreSQL's documentation of ``pg_restore -d``."""
     if not value or not value.isprintable() or len(value.encode()) > 63:
         raise ValueError("must be a database's name, 1 to 63 bytes")
+    if "=" in value or value.startswith(("postgres://", "postgresql://")):
+        raise ValueError(
+            "reads as a connection string, and pg_restore would connect to what it says; rename "
+            "the database to one without ="
+        )
     if value in {"template0", "template1"}:
         raise ValueError("is a template of PostgreSQL's own; name the database to restore")
     return value
