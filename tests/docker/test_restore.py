@@ -321,4 +321,4 @@ def test_latest_is_the_newest_whole_dump_and_says_what_it_passed_over(
     assert finished.entry("plan", Phase.NOTE).draft.backup == small
     plan = str(finished.entry("plan", Phase.NOTE).draft.detail)
     assert "skipped: cut.dump is cut short or damaged" in plan
-    assert "skipped plain.sql: plain.sql is not a dump in custom format" in plan
+    assert "skipped: plain.sql is not a dump in custom format" in plan
