@@ -278,7 +278,7 @@ class RefusalContract:
         self, direct_bench: Bench
     ) -> None:
         app = direct_bench.application(running=False)
-        with pytest.raises(EngineRefused, match="is not running"):
+        with pytest.raises(EngineRefused, match=f"ontainer {app.name} is not running"):
             direct_bench.connect().execute(str(app.id), ["true"])
 
     def test_a_container_that_stops_meanwhile_ends_the_process(self, direct_bench: Bench) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 
 import docker
-from docker.errors import NotFound, create_api_error_from_http_exception
+from docker.errors import APIError, NotFound, create_api_error_from_http_exception
 from requests import HTTPError, Response
 
 from bot.adapters.docker_host.connection import Connection, TlsFiles
@@ -74,21 +74,21 @@ class DockerHost:
 
     def start(self, container_id: str) -> None:
         """Start it; no effect on a running one. Raises as :meth:`find` does."""
-        with self._connection.api() as api:
-            api.start(_name(api, container_id))
+        with self._connection.api() as api, _named(api, container_id) as name:
+            api.start(name)
 
     def stop(self, container_id: str, timeout: int) -> None:
         """Stop it, killing it after ``timeout`` seconds; no effect on a stopped one.
 
         Raises as :meth:`find` does. The SDK adds ``timeout`` to the engine's time to answer.
         """
-        with self._connection.api() as api:
-            api.stop(_name(api, container_id), timeout=timeout)
+        with self._connection.api() as api, _named(api, container_id) as name:
+            api.stop(name, timeout=timeout)
 
     def restart(self, container_id: str, timeout: int) -> None:
         """Restart it, killing it after ``timeout`` seconds. Raises as :meth:`find` does."""
-        with self._connection.api() as api:
-            api.restart(_name(api, container_id), timeout=timeout)
+        with self._connection.api() as api, _named(api, container_id) as name:
+            api.restart(name, timeout=timeout)
 
     def execute(
         self,
@@ -116,8 +116,7 @@ class DockerHost:
             EngineRefused: it is not running, there is no such program, or too much was printed.
             EngineUnavailable: the engine does not answer, or the connection broke meanwhile.
         """
-        with self._connection.api() as api:
-            name = _name(api, container_id)
+        with self._connection.api() as api, _named(api, container_id) as name:
             environment = dict(env) if env else None
             created = api.exec_create(name, list(argv), user=user, environment=environment)
             exec_id: str = created["Id"]
@@ -181,9 +180,17 @@ class DockerHost:
             time.sleep(_POLL_S)
 
 
-def _name(api: docker.APIClient, container_id: str) -> str:
+@contextmanager
+def _named(api: docker.APIClient, container_id: str) -> Iterator[str]:
+    """Lend the container's name; what the engine says of its id is said of the name."""
     rows = api.containers(all=True, filters={"id": container_id})
-    return by_id([listed(row) for row in rows], container_id).name
+    name = by_id([listed(row) for row in rows], container_id).name
+    try:
+        yield name
+    except APIError as error:
+        if error.explanation:
+            error.explanation = str(error.explanation).replace(container_id, name)
+        raise
 
 
 def _raise_for_status(response: Response) -> None:
