@@ -31,6 +31,7 @@ from bot.core.requests import (
 from bot.core.retention import arm, waiting_after
 from bot.core.runs import Runs
 from bot.core.status import Expectations, Status, checklist, read_status
+from bot.core.unreachable import explained
 from bot.core.wording import shortened
 
 
@@ -77,7 +78,8 @@ class Desk:
             bench = choose(self.benches, request.target)
             request = replace(request, target=bench.target.name)
             if request.backup != LATEST:
-                bench.backups.find(request.backup)
+                with explained(bench.target, bench.host):
+                    bench.backups.find(request.backup)
             asked = ev.RunRequested(
                 run_id=new_run_id(),
                 at=self.clock.now(),
@@ -100,7 +102,8 @@ class Desk:
             request = parse_refresh(text, self.benches, self.clock.now())
             bench = choose(self.benches, request.target)
             database = bench.cluster.database(bench.target.database)
-            pick(database.continuous_aggregates(), request.view)
+            with explained(bench.target, bench.host):
+                pick(database.continuous_aggregates(), request.view)
             asked = ev.RunRequested(
                 run_id=new_run_id(),
                 at=self.clock.now(),
@@ -135,7 +138,8 @@ class Desk:
         """Return a target's dumps, the newest first."""
         with self._command(origin, "/backups", text):
             bench = choose(self.benches, parse_target(text, self.benches))
-            return bench, bench.backups.listing()
+            with explained(bench.target, bench.host):
+                return bench, bench.backups.listing()
 
     def history(self, origin: Origin, text: str) -> History:
         """Return the log's newest entries for a run, a person or a time."""

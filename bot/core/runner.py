@@ -31,6 +31,7 @@ from bot.core.ports import Clock
 from bot.core.prepare import Preflight, Prepared, RestoreRequest
 from bot.core.step_log import StepLog
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
+from bot.core.unreachable import explained
 from bot.core.wording import ended
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,8 @@ class RestoreRun:
         started = self.clock.now()
         outcome = sentence = ""
         try:
-            with Lease(self.preflight.target, self.preflight.cluster) as lease:
+            at = self.preflight
+            with explained(at.target, at.host), Lease(at.target, at.cluster) as lease:
                 outcome, sentence = self._guarded(lease)
         except (Refused, Unavailable, DatabaseRefused, EngineRefused) as error:
             if not outcome:  # else the run has ended, and only the lock was not given back

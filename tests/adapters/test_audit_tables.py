@@ -48,7 +48,7 @@ def test_a_second_run_is_told_which_run_has_the_target_whose_it_is_and_since_whe
     assert caught.value.sentence.startswith(
         "shop is busy: run r1 of Kim has held it since 2026-01-31 08:00:00 UTC."
     )
-    assert caught.value.sentence.endswith("or cancel it: `@tsbot cancel r1`.")
+    assert caught.value.sentence.endswith("or cancel it: “@tsbot cancel r1”.")
     assert other.claims.held() == (SHOP,)
 
 

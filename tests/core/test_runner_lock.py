@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.adapters.docker_host import DockerHost
 from bot.core import events as ev
 from bot.core.errors import DatabaseUnavailable
 from bot.core.prepare import RestoreRequest
@@ -32,7 +33,8 @@ def ending(error: Exception, *, at_the_end: bool) -> ev.RunFinished:
 
     told: list[Any] = []
     cluster = SimpleNamespace(advisory_lock=lock)
-    preflight: Any = SimpleNamespace(target=a_plan().target, cluster=cluster)
+    host = DockerHost("unix:///nowhere/docker.sock")
+    preflight: Any = SimpleNamespace(target=a_plan().target, cluster=cluster, host=host)
     clock: Any = SimpleNamespace(now=lambda: START)
     journal: Any = SimpleNamespace(record_safe=told.append)
     gate: Any = None

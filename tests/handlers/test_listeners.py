@@ -12,6 +12,7 @@ from slack_bolt import Respond
 from bot.adapters.slack.blocks_answers import said
 from bot.core.audit import Draft, Phase
 from bot.core.permissions import BUTTONS, COMMANDS, ButtonSpec
+from bot.core.unreachable import CHECK
 from bot.manifest import BOT_EVENTS
 from bot.sandbox.slack import Delivery, Person, SlackServer, Workspace, payloads
 from handlers.answers import DEFECT, Answers
@@ -137,8 +138,12 @@ def test_an_answer_is_seen_by_the_person_who_asked_alone(
 
 
 def test_a_target_that_is_down_is_answered_and_logged(bot: LiveBot) -> None:
-    assert "could not be done" in bot.ask("ana", "/backups").lower()
-    assert bot.commands()[-1].status == "failed"
+    for line in ("/backups", "/restore a.dump", "/refresh all"):
+        answer = bot.ask("ana", line)
+        assert answer.startswith("That could not be done: ")
+        assert "Its container cannot be looked at: the Docker engine at " in answer
+        assert answer.endswith(CHECK)
+        assert bot.commands()[-1].status == "failed"
 
 
 def test_a_command_delivered_twice_acts_once_and_is_acked_twice(

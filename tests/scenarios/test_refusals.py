@@ -114,7 +114,17 @@ def test_a_database_that_is_down_is_named(office: Office, line: str) -> None:
     answer = office.say("ana", line)
     assert "That could not be done: " in answer
     assert "127.0.0.1" in answer or "refused" in answer
+    assert f"Container {office.site.database.name} is running: see its log" in answer
     assert last_command(office).status == "failed"
+
+
+def test_a_restore_of_the_latest_dump_of_a_database_that_is_down_says_what_to_do(
+    office: Office,
+) -> None:
+    run = office.ask("/restore latest nobase dry-run")
+    assert run.ended() == "refused"
+    assert f"Container {office.site.database.name} is running: see its log" in run.sentence
+    assert run.sentence.endswith("says more. Nothing was changed.")
 
 
 def test_a_restore_does_not_begin_while_slack_cannot_say_who_may_approve(office: Office) -> None:

@@ -104,7 +104,7 @@ class SqliteDeadlines:
 
 
 def _busy(held: Claim) -> Refused:
-    mention = "" if held.holder.startswith("cli:") else f": `@tsbot cancel {held.run_id}`"
+    mention = "" if held.holder.startswith("cli:") else f": “@tsbot cancel {held.run_id}”"
     return Refused(
         "busy",
         f"{held.target} is busy: run {held.run_id} of {held.holder} has held it since "

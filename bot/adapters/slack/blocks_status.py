@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.adapters.slack.blocks import (
@@ -20,9 +21,10 @@ from bot.adapters.slack.blocks import (
 from bot.adapters.slack.blocks_result import checklist
 from bot.core.audit import Claim
 from bot.core.last_restore import LastRestore
-from bot.core.models import Check, ContinuousAggregate, Job
+from bot.core.models import Check, ContinuousAggregate, Job, Verdict
 from bot.core.redaction import safe_line
 from bot.core.status import SCHEDULER, THRESHOLDS, Status
+from bot.core.unreachable import CHECK, sentence
 from bot.core.wording import duration, shortened
 
 _ROWS = 25
@@ -50,7 +52,11 @@ def status_page(
     blocks = [
         header(title),
         *_at_work(claim),
-        *checklist(f"Database {target.database} on {target.container}", checks),
+        *_problems(status),
+        *checklist(
+            f"Database {target.database} on {target.container}",
+            [_without_why(check, status) for check in checks],
+        ),
         paragraph(*_settings(status)),
         *_restored(restored),
         *_section("Jobs", [_job(j, now) for j in status.jobs or ()]),
@@ -58,9 +64,23 @@ def status_page(
             "Continuous aggregates", [_view(v, status, now) for v in status.aggregates or ()]
         ),
     ]
-    if status.problems:
-        blocks.append(paragraph(*([words(shortened(safe_line(p), 300))] for p in status.problems)))
     return fit(plain(title), blocks, "")
+
+
+def _problems(status: Status) -> list[Json]:
+    """Say once what could not be read; the points then refer to it."""
+    if not status.problems:
+        return []
+    told = [[words(shortened(safe_line(problem), 300))] for problem in status.problems]
+    database = status.database_container
+    state = [[words(sentence(database))]] if database and status.restoring is None else []
+    return [paragraph(*told, *state, [words(CHECK)])]
+
+
+def _without_why(check: Check, status: Status) -> Check:
+    if check.verdict is not Verdict.UNKNOWN or not status.problems:
+        return check
+    return replace(check, evidence="unknown: see above", remedy="")
 
 
 def _settings(status: Status) -> Iterator[list[Json]]:
