@@ -15,7 +15,7 @@ from bot.core.bench import Bench, choose
 from bot.core.cancelling import not_at_work
 from bot.core.errors import Refused, TsbotError
 from bot.core.history import History, ask, parse_history
-from bot.core.last_restore import LastRestore, last_restore
+from bot.core.last_restore import LastRestore, broken_off, last_restore
 from bot.core.launcher import Launcher
 from bot.core.models import BackupFile, Check, Origin
 from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, COMMANDS, ButtonSpec, CommandSpec, Who
@@ -42,6 +42,7 @@ class TargetReport(NamedTuple):
     checks: tuple[Check, ...]
     restored: LastRestore | None
     claim: Claim | None = None
+    broken: ev.RunFinished | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,8 @@ class Desk:
             claim = next((c for c in self.launcher.claims.held() if c.target == name), None)
             expected = Expectations(at_work=claim.run_id if claim else "")
             points = checklist(found, expected)
-            return TargetReport(found, points, last_restore(self.log, name), claim)
+            restored, broken = last_restore(self.log, name), broken_off(self.log, name)
+            return TargetReport(found, points, restored, claim, broken)
 
     def backups(self, origin: Origin, text: str) -> tuple[Bench, tuple[BackupFile, ...]]:
         """Return a target's dumps, the newest first."""

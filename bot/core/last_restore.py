@@ -1,4 +1,6 @@
-"""The last restore of a target that changed something, from the log."""
+"""The last restore of a target that changed something, and a later run that broke off, from the
+log.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,9 @@ from bot.core.ports import AuditLog
 
 _LOOK_BACK = 20
 """Requests looked through; most of those that change nothing are dry runs and refusals."""
+
+_NOTHING_CHANGED = {"dry run", "refused", "not approved", "cancelled"}
+_BROKE_OFF = {"failed", "interrupted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +51,14 @@ def last_restore(log: AuditLog, target: str) -> LastRestore | None:
             kept = str(done[-1].facts.get("set_aside") or "")
             by = request.origin.person
             return LastRestore(request.run_id, request.at, request.backup, by, kept)
+    return None
+
+
+def broken_off(log: AuditLog, target: str) -> ev.RunFinished | None:
+    """Return how the target's last run ended, if it failed or was interrupted; those that changed
+    nothing are passed over, for what the one before them left behind is still there."""
+    for entry in reversed(log.entries(Query(target=target, action="run", newest=_LOOK_BACK))):
+        if entry.draft.status not in _NOTHING_CHANGED:
+            ended = event_of(entry) if entry.draft.status in _BROKE_OFF else None
+            return ended if isinstance(ended, ev.RunFinished) else None
     return None

@@ -20,6 +20,7 @@ from bot.adapters.slack.blocks import (
 )
 from bot.adapters.slack.blocks_result import checklist
 from bot.core.audit import Claim
+from bot.core.events import RunFinished
 from bot.core.last_restore import LastRestore
 from bot.core.models import Check, ContinuousAggregate, Job, Verdict
 from bot.core.redaction import safe_line
@@ -35,6 +36,7 @@ def status_page(
     checks: Sequence[Check],
     restored: LastRestore | None,
     claim: Claim | None = None,
+    broken: RunFinished | None = None,
 ) -> Look:
     """Return what a target looks like.
 
@@ -43,6 +45,7 @@ def status_page(
         checks: the five points.
         restored: the last restore, None where the log knows none.
         claim: of the run that works on the target or waits for approval, None where none does.
+        broken: how the last run ended, None where it neither failed nor was interrupted.
     """
     target, now = status.target, status.at
     red = [c for c in checks if not c.passed]
@@ -59,6 +62,7 @@ def status_page(
         ),
         paragraph(*_settings(status)),
         *_restored(restored),
+        *_broken(broken),
         *_section("Jobs", [_job(j, now) for j in status.jobs or ()]),
         *_section(
             "Continuous aggregates", [_view(v, status, now) for v in status.aggregates or ()]
@@ -126,6 +130,14 @@ def _restored(restored: LastRestore | None) -> list[Json]:
             ]
         )
     ]
+
+
+def _broken(ended: RunFinished | None) -> list[Json]:
+    if ended is None:
+        return []
+    how = [words("The last run "), words(ended.outcome, bold=True), words(" "), date(ended.at)]
+    why = words(f": {shortened(safe_line(ended.sentence), 500)} Run ")
+    return [paragraph([*how, why, name(ended.run_id)])]
 
 
 def _section(title: str, rows: Sequence[list[Json]]) -> list[Json]:

@@ -7,7 +7,7 @@ from bot.core.audit import Claim
 from bot.core.models import Container
 from bot.core.status import checklist
 from tests.adapters.slack.rendering import page
-from tests.core.run_samples import RUN, START
+from tests.core.run_samples import RUN, START, finished
 from tests.core.test_status import HEALTHY, UNREADABLE
 
 
@@ -33,3 +33,11 @@ def test_why_a_database_cannot_be_read_is_said_once_above_the_points_with_what_t
         "see above",
     )
     assert sorted(order, key=shown.index) == list(order)
+
+
+def test_a_run_that_was_interrupted_is_shown_with_what_it_left() -> None:
+    ended = finished("interrupted", "tsdb-r7f3a2 is left. Applications are down.")
+    shown = page(status_page(HEALTHY, checklist(HEALTHY), None, None, ended))
+    assert "The last run interrupted " in shown
+    assert f": tsdb-r7f3a2 is left. Applications are down. Run {RUN}" in shown
+    assert "The last run" not in page(status_page(HEALTHY, checklist(HEALTHY), None))
