@@ -14,7 +14,7 @@ from bot.core.errors import Refused
 from bot.core.ports.audit import AuditLog
 from bot.core.redaction import safe_line, safe_text
 from bot.core.when import format_duration, format_utc, parse_since
-from bot.core.wording import shortened
+from bot.core.wording import counted, shortened
 
 if TYPE_CHECKING:
     # argparse's own type has parameters only in the type stubs
@@ -106,7 +106,7 @@ def show_run(args: argparse.Namespace, log: AuditLog, out: TextIO) -> int:
         several = ", ".join(runs[:5])
         raise Refused("unknown_run", f"Several runs begin with “{args.run}”: {several}.")
     story = [entry for entry in found if entry.draft.run_id == runs[0]]
-    put(out, safe_line(f"Run {runs[0]}, {len(story)} entries, {_span(story)}"))
+    put(out, safe_line(f"Run {runs[0]}, {counted(len(story), 'entry', 'entries')}, {_span(story)}"))
     for entry in story:
         _tell(entry, out)
     return 0
@@ -123,7 +123,7 @@ def verify_chain(args: argparse.Namespace, log: AuditLog, out: TextIO) -> int:
     found = log.verify(head)
     if found.intact:
         holds = ", and holds the given head" if head else ""
-        put(out, f"Intact: {found.entries} entries{holds}. Head {found.head}")
+        put(out, f"Intact: {counted(found.entries, 'entry', 'entries')}{holds}. Head {found.head}")
         return 0
     put(out, f"NOT INTACT: {safe_line(found.problem)}")
     put(out, f"{found.entries} entries fit before that. Last good hash {found.head}")

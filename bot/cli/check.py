@@ -24,6 +24,7 @@ from bot.core.models import Check, Verdict
 from bot.core.ports import AuditLog, Clock
 from bot.core.redaction import Secrets, safe_line
 from bot.core.server_checks import ServerChecks
+from bot.core.wording import counted
 from bot.manifest import SCOPES
 from bot.settings import Settings, secret_values
 
@@ -124,7 +125,7 @@ def _verified(log: AuditLog) -> Answer:
     found = log.verify()
     if not found.intact:
         return Verdict.FAILED, found.problem, ""
-    return Verdict.OK, f"{found.entries} entries, head {found.head[:16]}", ""
+    return Verdict.OK, f"{counted(found.entries, 'entry', 'entries')}, head {found.head[:16]}", ""
 
 
 def _slack(settings: Settings, clock: Clock) -> Iterator[Check]:

@@ -32,7 +32,7 @@ from bot.core.prepare import Preflight, Prepared, RestoreRequest
 from bot.core.step_log import StepLog
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
 from bot.core.unreachable import explained
-from bot.core.wording import ended
+from bot.core.wording import counted, ended
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ class RestoreRun:
             self._log.failed(error)
             raise
         file = prepared.plan.backup.file
-        summary = f"{file.name} read in full, {len(prepared.checks)} checks"
+        summary = f"{file.name} read in full, {counted(len(prepared.checks), 'check')}"
         self._log.finished(Outcome(summary, checks=prepared.checks))
         return prepared
 

@@ -14,6 +14,7 @@ from bot.core.models import Check, Container, Target, Verdict
 from bot.core.ports import Cluster, ContainerHost
 from bot.core.status import THRESHOLDS
 from bot.core.steps.database import PG_CRON, TIMESCALEDB
+from bot.core.wording import counted
 
 Ask = Callable[..., Check]
 
@@ -189,4 +190,4 @@ class ServerChecks:
                 "a dump is code that runs as superuser",
                 f"chmod go-w {directory}, or set allow_writable_backups = true",
             )
-        return Verdict.OK, f"{directory} holds {len(files)} entries", ""
+        return Verdict.OK, f"{directory} holds {counted(len(files), 'entry', 'entries')}", ""

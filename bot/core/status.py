@@ -17,6 +17,7 @@ from bot.core.models import (
     Verdict,
 )
 from bot.core.ports import Cluster, ContainerHost
+from bot.core.wording import counted
 
 LAUNCHER = "TimescaleDB Background Worker Launcher"
 SCHEDULER = "TimescaleDB Background Worker Scheduler"
@@ -183,7 +184,8 @@ def _jobs_scheduled(status: Status, expected: Expectations) -> Check:
     if late:
         numbers = ", ".join(str(j.id) for j in late)
         return Check(name, Verdict.FAILED, f"overdue: {numbers}", "restart PostgreSQL")
-    evidence = f"{len(armed)} jobs scheduled" if ours else "this database has no jobs of its own"
+    scheduled = f"{counted(len(armed), 'job')} scheduled"
+    evidence = scheduled if ours else "this database has no jobs of its own"
     held = len(ours) - len(armed)
     if held:
         evidence += f", {held} paused"

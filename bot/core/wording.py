@@ -65,9 +65,9 @@ def bar(done: float, width: int = 20) -> str:
     return FULL * filled + EMPTY * (width - filled)
 
 
-def counted(number: int, noun: str) -> str:
-    """Return ``1 approval``, ``2 approvals``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return ``1 approval``, ``2 approvals``, and ``2 entries`` where the plural is said."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def ended(text: str) -> str:

@@ -140,9 +140,9 @@ def test_timescaledbs_own_jobs_are_not_judged() -> None:
 
 def test_paused_jobs_are_counted_and_named_where_nobody_paused_them_on_purpose() -> None:
     jobs = (job(1000), job(1001, scheduled=False, next_start=None))
-    assert point(JOBS, jobs=jobs).evidence == "1 jobs scheduled, 1 paused (1001)"
+    assert point(JOBS, jobs=jobs).evidence == "1 job scheduled, 1 paused (1001)"
     meant = Expectations(paused_jobs=frozenset({1001}))
-    assert point(JOBS, meant, jobs=jobs).evidence == "1 jobs scheduled, 1 paused"
+    assert point(JOBS, meant, jobs=jobs).evidence == "1 job scheduled, 1 paused"
 
 
 def test_a_job_paused_by_somebody_else_is_named_beside_those_paused_on_purpose() -> None:

@@ -65,6 +65,8 @@ def test_a_share_outside_its_range_is_taken_as_the_nearest_in_it() -> None:
 
 def test_one_thing_is_counted_without_an_s() -> None:
     assert (counted(1, "approval"), counted(0, "approval")) == ("1 approval", "0 approvals")
+    said = (counted(1, "entry", "entries"), counted(2, "entry", "entries"))
+    assert said == ("1 entry", "2 entries")
 
 
 def test_a_cut_text_says_so_and_keeps_the_length() -> None:

@@ -11,7 +11,7 @@ from tests.scenarios.site import DUMP
 @pytest.mark.parametrize(
     ("line", "text", "shown"),
     [
-        ("/backups main", "backups of main", DUMP),
+        ("/backups main", "1 backup of main", DUMP),
         ("/tshelp", "What you may do here", "/restore [backup|latest]"),
         ("/audit", "Audit log: ", "Audit log"),
         ("/tsstatus main", "main", "ecoanp"),

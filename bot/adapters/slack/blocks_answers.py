@@ -21,7 +21,7 @@ from bot.core.history import History
 from bot.core.models import BackupFile, Target
 from bot.core.permissions import CommandSpec
 from bot.core.redaction import safe_line
-from bot.core.wording import duration, shortened, size
+from bot.core.wording import counted, duration, shortened, size
 
 _BACKUPS = 20
 _ENTRIES = 40
@@ -46,7 +46,7 @@ def begun(what: str, run_id: str) -> Look:
 
 def backups(target: Target, files: Sequence[BackupFile]) -> Look:
     """Return a target's dumps, the newest first."""
-    title = f"{len(files)} backups of {target.name}"
+    title = f"{counted(len(files), 'backup')} of {target.name}"
     rows = [
         [date(f.modified), words("  "), name(f.name), words(f"  {_size(f)}")]
         for f in files[:_BACKUPS]
@@ -78,7 +78,7 @@ def entries(history: History) -> Look:
         blocks.append(context(f"{cut} There are older ones: `tsbot audit list`"))
     elif hidden:
         blocks.append(context(f"{hidden} older ones: `tsbot audit list`"))
-    what = f"the newest {number} entries" if history.older else f"{number} entries"
+    what = f"the newest {number} entries" if history.older else counted(number, "entry", "entries")
     return fit(f"Audit log: {what}", blocks, "")
 
 

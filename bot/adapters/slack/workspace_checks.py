@@ -18,6 +18,7 @@ from bot.core.inquiry import Answer, Inquiry
 from bot.core.models import Check, Verdict
 from bot.core.permissions import EVERYONE
 from bot.core.ports import Clock
+from bot.core.wording import counted
 
 TOKEN, APP_TOKEN, APPROVERS, REQUESTERS = "bot token", "app token", "approvers", "requesters"
 
@@ -184,7 +185,7 @@ def _judged(roll: Roll, none: str) -> Answer:
     said = " ".join([*roll.wrong, *roll.odd])
     if roll.wrong or not roll.fit:
         return Verdict.FAILED, said or f"nobody active is on the list: {none}", ""
-    number = f"{len(roll.fit)} active members"
+    number = counted(len(roll.fit), "active member")
     return (Verdict.WARNING, f"{number}. {said}", "") if said else (Verdict.OK, number, "")
 
 

@@ -8,6 +8,7 @@ from bot.core.plan import StepName
 from bot.core.steps.database import PG_CRON
 from bot.core.steps.pg_restore import bound_to_cron, run_pg_restore
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
+from bot.core.wording import counted
 
 _TRIES = 20
 _PAUSE = 0.25  # seconds between tries; a terminated worker needs a moment to be gone
@@ -40,7 +41,7 @@ def _cut_over(work: Work) -> Outcome:
     cron = _restore_cron(work)
     kept = f"; the old database is kept as {plan.set_aside}" if plan.live else ""
     return Outcome(
-        f"{live} is now the restored database, {ended} sessions ended{kept}{cron}",
+        f"{live} is now the restored database, {counted(ended, 'session')} ended{kept}{cron}",
         facts,
     )
 

@@ -10,12 +10,14 @@ from bot.core.models import Check, Verdict
 from bot.core.plan import StepName
 from bot.core.steps.pg_restore import bound_to_cron
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
+from bot.core.wording import counted
 
 
 def _off_intent(work: Work) -> Intent:
     jobs = _to_pause(work)
     return Intent(
-        f"pause {len(jobs)} jobs, then call timescaledb_post_restore()", {"paused": list(jobs)}
+        f"pause {counted(len(jobs), 'job')}, then call timescaledb_post_restore()",
+        {"paused": list(jobs)},
     )
 
 
@@ -35,7 +37,8 @@ def _off(work: Work) -> Outcome:
             "look for it in postgresql.conf, ALTER SYSTEM and ALTER ROLE"
         )
     return Outcome(
-        f"timescaledb.restoring is off, {len(paused)} jobs paused", {"paused": list(paused)}
+        f"timescaledb.restoring is off, {counted(len(paused), 'job')} paused",
+        {"paused": list(paused)},
     )
 
 

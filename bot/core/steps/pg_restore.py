@@ -28,6 +28,7 @@ from bot.core.restore_progress import RestoreProgress
 from bot.core.steps.database import PG_CRON, wanted_extensions
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
 from bot.core.toc import TocEntry
+from bot.core.wording import counted
 
 _ROUTINE = re.compile(r"^pg_restore: (creating|processing|executing|connecting|finished|launching)")
 _TAIL_LINES = 20
@@ -189,8 +190,8 @@ def _restore(work: Work) -> Outcome:
         raise StepFailed(f"pg_restore failed: {errors.fatal[0]}", tail)
     count = sum(map(wanted, work.toc.entries))
     return Outcome(
-        f"restored {count} entries"
-        + (f", {len(errors.harmless)} harmless errors" * bool(errors.harmless)),
+        f"restored {counted(count, 'entry', 'entries')}"
+        + (f", {counted(len(errors.harmless), 'harmless error')}" * bool(errors.harmless)),
         {"entries": count, "harmless": list(errors.harmless)},
         tail,
     )
@@ -200,7 +201,7 @@ def _end_leftover(work: Work) -> str:
     """End a pg_restore that outlived its client, so that the side database can be dropped."""
     with suppress(DatabaseRefused):
         ended = work.cluster.terminate_application(application_name(work.plan))
-        return f"ended {ended} sessions of pg_restore" if ended else ""
+        return f"ended {counted(ended, 'session')} of pg_restore" if ended else ""
     return ""
 
 

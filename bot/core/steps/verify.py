@@ -8,6 +8,7 @@ from bot.core.plan import StepName
 from bot.core.status import Expectations, checklist, read_status
 from bot.core.steps.server import poll
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
+from bot.core.wording import counted
 
 _SCHEDULED_WITHIN = 30  # seconds until a re-armed job shows a start
 
@@ -26,8 +27,8 @@ def _split(work: Work) -> tuple[tuple[Job, ...], tuple[Job, ...]]:
 
 def _jobs_intent(work: Work) -> Intent:
     arm, wait = _split(work)
-    held = f", keep {len(wait)} retention jobs paused" if wait else ""
-    return Intent(f"re-arm {len(arm)} jobs{held}", {"rearm": [j.id for j in arm]})
+    held = f", keep {counted(len(wait), 'retention job')} paused" if wait else ""
+    return Intent(f"re-arm {counted(len(arm), 'job')}{held}", {"rearm": [j.id for j in arm]})
 
 
 def _jobs(work: Work) -> Outcome:
@@ -42,7 +43,7 @@ def _jobs(work: Work) -> Outcome:
         raise StepFailed(f"jobs without a next start after being re-armed: {', '.join(idle)}")
     held = f"; retention still paused: {', '.join(str(j.id) for j in wait)}" if wait else ""
     return Outcome(
-        f"{len(arm)} jobs re-armed, each with a next start{held}",
+        f"{counted(len(arm), 'job')} re-armed, each with a next start{held}",
         facts,
     )
 

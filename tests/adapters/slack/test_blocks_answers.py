@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from bot.adapters.slack.blocks_answers import entries
+from bot.adapters.slack.blocks_answers import backups, entries
 from bot.core.audit import Draft, Entry, Phase
 from bot.core.history import History
 from tests.adapters.slack.rendering import page
-from tests.core.run_samples import START
+from tests.core.run_samples import START, a_backup, a_plan
 
 
 def test_the_history_says_why_a_command_was_refused() -> None:
@@ -34,3 +34,8 @@ def test_a_long_history_says_how_many_are_not_shown() -> None:
     assert "newest 45 were read, of them 40 are shown" in page(
         entries(History("x", some(45), older=True))
     )
+
+
+def test_one_of_a_kind_is_counted_without_an_s() -> None:
+    assert backups(a_plan().target, [a_backup().file]).text == "1 backup of demo"
+    assert entries(History("x", some(1))).text == "Audit log: 1 entry"

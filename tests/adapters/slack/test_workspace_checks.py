@@ -185,7 +185,7 @@ def test_a_member_of_a_group_who_cannot_act_is_a_warning(
     workspace.user("cho").deleted = True
     found = look.one("approvers")
     assert found.verdict is WARNING
-    assert found.evidence == "1 active members. cho (U0CHO) is deactivated."
+    assert found.evidence == "1 active member. cho (U0CHO) is deactivated."
 
 
 def test_empty_lists_fail(look: Looking) -> None:
