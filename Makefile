@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+JOBS   ?= 2
 
 .PHONY: test demo lint types unit venv clean
 
@@ -21,7 +22,7 @@ types: $(STAMP)
 
 # Tests on Docker are left out where no engine answers; the summary says how to get them.
 unit: $(STAMP)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 venv: $(STAMP)
 
