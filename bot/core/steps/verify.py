@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.core.errors import StepFailed
-from bot.core.models import Facts, Job
+from bot.core.models import Check, Facts, Job
 from bot.core.plan import StepName
 from bot.core.status import Expectations, checklist, read_status
 from bot.core.steps.server import poll
@@ -11,6 +11,7 @@ from bot.core.steps.stage import Intent, Outcome, Stage, Work
 from bot.core.wording import counted
 
 _SCHEDULED_WITHIN = 30  # seconds until a re-armed job shows a start
+_SETTLES_WITHIN = 10  # seconds a point has to become green
 
 
 def _paused(work: Work) -> frozenset[int]:
@@ -67,8 +68,7 @@ def _checklist(work: Work) -> Outcome:
         paused_jobs=paused,
         empty_views=work.manifest.empty_aggregates,
     )
-    status = read_status(work.plan.target, work.host, work.cluster, work.clock.now())
-    checks = checklist(status, expected)
+    checks = _settled(work, expected)
     failed = [c for c in checks if not c.passed]
     if failed:
         return Outcome(
@@ -78,6 +78,19 @@ def _checklist(work: Work) -> Outcome:
             checks=checks,
         )
     return Outcome(f"all {len(checks)} points green", {"green": True}, checks=checks)
+
+
+def _settled(work: Work, expected: Expectations) -> tuple[Check, ...]:
+    """Look until all is green or the time is up: re-arming has just restarted the scheduler."""
+    seen: list[tuple[Check, ...]] = []
+
+    def green() -> bool:
+        status = read_status(work.plan.target, work.host, work.cluster, work.clock.now())
+        seen.append(checklist(status, expected))
+        return all(check.passed for check in seen[-1])
+
+    poll(work, _SETTLES_WITHIN, green)
+    return seen[-1]
 
 
 JOBS = Stage(StepName.JOBS, _jobs_intent, _jobs)
