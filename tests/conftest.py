@@ -20,6 +20,12 @@ NAMES_SHOWN = 12
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the (lazy) environment; its containers go when pytest ends, on Ctrl-C as well."""
+    # A shell's background job starts with these ignored, and so would every process of ours that
+    # the tests mean to stop.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, default)
     config.stash[ENVIRONMENT] = environment = DockerEnvironment()
     config.add_cleanup(environment.close)
     # A terminated run cleans up like an interrupted one.
