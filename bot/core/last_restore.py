@@ -50,8 +50,15 @@ def last_restore(log: AuditLog, target: str) -> LastRestore | None:
         if done and isinstance(request, ev.RunRequested):
             kept = str(done[-1].facts.get("set_aside") or "")
             by = request.origin.person
-            return LastRestore(request.run_id, request.at, request.backup, by, kept)
+            file = _file(log, request)
+            return LastRestore(request.run_id, request.at, file, by, kept)
     return None
+
+
+def _file(log: AuditLog, request: ev.RunRequested) -> str:
+    """Return the file that was restored: the plan names it where the request said ``latest``."""
+    plans = log.entries(Query(run_id=request.run_id, action="plan", newest=1))
+    return plans[-1].draft.backup if plans else request.backup
 
 
 def broken_off(log: AuditLog, target: str) -> ev.RunFinished | None:

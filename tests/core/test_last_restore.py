@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from bot.adapters.audit_log import AuditStore
+from bot.core import events as ev
 from bot.core.audit import Draft, Phase
 from bot.core.journal import Journal
-from bot.core.last_restore import broken_off
+from bot.core.last_restore import broken_off, last_restore
+from bot.core.plan import StepName
 from tests.adapters.audit import SteppingClock
-from tests.core.run_samples import finished
+from tests.core.run_samples import RUN, finished, planned, requested
 
 
 @pytest.fixture
@@ -54,3 +56,20 @@ def test_what_changed_nothing_does_not_hide_a_run_that_broke_off(
 def test_runs_of_other_targets_and_an_empty_log_say_nothing(store: AuditStore) -> None:
     assert after(store) == ""
     assert after(store, "failed", target="other") == ""
+
+
+def test_the_last_restore_names_the_file_where_the_request_said_latest(store: AuditStore) -> None:
+    nobody: Any = SimpleNamespace(show=lambda _: None)
+    base = Draft("", Phase.NOTE, target="demo")
+    journal = Journal(store.log, nobody, base, SteppingClock())
+    plan, done = planned(), StepName.CUT_OVER
+    facts = {"set_aside": "tsdb_before"}
+    journal.record(requested())
+    journal.record(plan)
+    journal.record(
+        ev.StepFinished(run_id=RUN, at=plan.at, step=done, summary="", seconds=1, facts=facts)
+    )
+    restored = last_restore(store.log, "demo")
+    assert restored is not None
+    assert restored.backup == plan.plan.backup.file.name != requested().backup
+    assert restored.set_aside == "tsdb_before"
