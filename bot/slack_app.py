@@ -17,7 +17,7 @@ from bot.adapters.slack.outbox import Outbox
 from bot.adapters.slack.pending import Pace
 from bot.adapters.slack.presenter import SlackPresenter
 from bot.adapters.timers import BackgroundTimers
-from bot.app import Base
+from bot.app import Base, witnessing
 from bot.core.access import Access
 from bot.core.audit import Draft, Phase
 from bot.core.desk import Desk
@@ -74,6 +74,7 @@ def slack_bot(parts: Base, *, pace: Pace | None = None, poll: float = POLL) -> I
         closing.callback(outbox.close, _FLUSH)
         channels = settings.slack.channels
         presenter = SlackPresenter(outbox, channels[0], api.identity.permalink)
+        witness = closing.enter_context(witnessing(parts, presenter))
         rules = settings.approval
         access = Access(SlackDirectory(api), channels, settings.slack.requesters, rules)
         launcher = Launcher(
@@ -86,6 +87,7 @@ def slack_bot(parts: Base, *, pace: Pace | None = None, poll: float = POLL) -> I
             timers,
             parts.clock,
             poll,
+            witness=witness,
         )
         desk = Desk(parts.benches, access, launcher, parts.store.log, parts.clock)
         executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="desk")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import string
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from bot.cli.audit_export import FORMATS
 from bot.cli.columns import aligned, put
-from bot.core.audit import Entry, Phase, Query
+from bot.core.audit import Entry, Head, Phase, Query
 from bot.core.errors import Refused
+from bot.core.heads import read_lines
 from bot.core.ports.audit import AuditLog
 from bot.core.redaction import safe_line, safe_text
 from bot.core.when import format_duration, format_utc, parse_since
@@ -40,6 +42,12 @@ def register(subparsers: Subparsers) -> None:
 
     verify = actions.add_parser("verify", help="recompute the hash chain; exit 1 where it breaks")
     verify.add_argument("--head", default="", metavar="HASH", help="a hash that must be in it")
+    verify.add_argument(
+        "--witness",
+        type=Path,
+        metavar="FILE",
+        help="the second witness's lines, all of which must fit",
+    )
 
     export = actions.add_parser("export", help="every field, to standard output")
     export.add_argument("--format", choices=sorted(FORMATS), required=True)
@@ -120,14 +128,27 @@ def verify_chain(args: argparse.Namespace, log: AuditLog, out: TextIO) -> int:
             "wrong_head",
             f"“{args.head}” is no head: it has {SHORTEST_HEAD} to 64 hexadecimal digits.",
         )
-    found = log.verify(head)
+    witnessed = _witnessed(args.witness)
+    found = log.verify(head, witnessed)
     if found.intact:
         holds = ", and holds the given head" if head else ""
+        if args.witness:
+            holds += f", and fits {counted(len(witnessed), 'head')} of the witness"
         put(out, f"Intact: {counted(found.entries, 'entry', 'entries')}{holds}. Head {found.head}")
         return 0
     put(out, f"NOT INTACT: {safe_line(found.problem)}")
     put(out, f"{found.entries} entries fit before that. Last good hash {found.head}")
     return 1
+
+
+def _witnessed(path: Path | None) -> tuple[Head, ...]:
+    if path is None:
+        return ()
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise Refused("wrong_witness", f"{path} cannot be read: {error.strerror}.") from error
+    return tuple(read_lines(text.splitlines()))
 
 
 def export_entries(args: argparse.Namespace, log: AuditLog, out: TextIO, now: datetime) -> int:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from bot.app import Base, base
+from bot.app import Base, base, witnessing
 from bot.cli.terminal import TerminalPresenter
 from bot.core import events as ev
 from bot.core.audit import Draft
@@ -24,7 +24,7 @@ from bot.core.errors import GateNotPassed, Refused
 from bot.core.journal import Journal
 from bot.core.models import Origin, Person
 from bot.core.plan import Plan
-from bot.core.ports import AuditLog
+from bot.core.ports import AuditLog, Witness
 from bot.core.prepare import RestoreRequest
 from bot.core.requests import new_run_id
 from bot.core.runner import RestoreRun
@@ -113,7 +113,8 @@ def restore(settings: Settings, arguments: argparse.Namespace) -> int:
             claiming = Claiming(parts.store.claims)
             stack.enter_context(claiming.held(bench, run_id, operator.id))
         cancelled = stack.enter_context(_cancel_by_signal())
-        finished = _run(parts, bench, run_id, operator, arguments, cancelled)
+        witness = stack.enter_context(witnessing(parts, TerminalPresenter()))
+        finished = _run(parts, bench, run_id, operator, arguments, cancelled, witness)
     return EXIT_OK if finished.outcome in {"succeeded", "dry run"} else EXIT_FAILED
 
 
@@ -149,12 +150,13 @@ def _run(
     operator: Person,
     arguments: argparse.Namespace,
     cancelled: threading.Event,
+    witness: Witness | None,
 ) -> ev.RunFinished:
     request = RestoreRequest(
         bench.target.name, arguments.backup, arguments.dry_run, arguments.reason
     )
     draft = Draft("run", AuditPhase.NOTE, channel="cli", target=bench.target.name)
-    journal = Journal(parts.store.log, TerminalPresenter(), draft, parts.clock)
+    journal = Journal(parts.store.log, TerminalPresenter(), draft, parts.clock, witness)
     journal.record(
         ev.RunRequested(
             run_id=run_id,

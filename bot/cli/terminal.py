@@ -71,6 +71,15 @@ class TerminalPresenter:
         self._line(f"                  {word}: {SPECS[event.step].title}: {event.summary}")
 
     @_print.register
+    def _(self, event: ev.HeadPosted) -> None:
+        self._line(f"                  log head: entry {event.entry} {event.hash}")
+
+    @_print.register
+    def _(self, event: ev.HeadNotWitnessed) -> None:
+        told = f"the second witness did not take entry {event.entry} yet: {event.sentence}"
+        self._line(f"                  {told}")
+
+    @_print.register
     def _(self, event: ev.RunFinished) -> None:
         self._line(f"{event.outcome.upper()} in {event.seconds:.1f} s: {event.sentence}")
 

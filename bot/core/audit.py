@@ -116,6 +116,23 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """The chain's head at one moment: an entry and its hash, which vouches for all before it.
+
+    Args:
+        at: when the entry was written.
+        run_id: whose it is, empty where the head belongs to no run.
+        entry: its number.
+        hash: its hash.
+    """
+
+    at: datetime
+    run_id: str
+    entry: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """Who works on a target."""
 

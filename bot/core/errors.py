@@ -12,7 +12,8 @@ TsbotError
 │   ├── EngineUnavailable   Docker
 │   ├── DatabaseUnavailable PostgreSQL
 │   ├── ChatUnavailable     Slack
-│   └── AuditUnavailable    the audit log cannot be written or read
+│   ├── AuditUnavailable    the audit log cannot be written or read
+│   └── WitnessUnavailable  what keeps the log's heads elsewhere did not take one
 ├── EngineRefused           Docker answered, with an error
 │   └── ContainerNotFound   no container, or several, under that name or service
 └── DatabaseRefused         PostgreSQL answered, with an error
@@ -111,6 +112,10 @@ class ChatUnavailable(Unavailable):
 
 class AuditUnavailable(Unavailable):
     """The audit log cannot be written or read; nothing destructive may start."""
+
+
+class WitnessUnavailable(Unavailable):
+    """What keeps the log's heads elsewhere did not take one; the run goes on."""
 
 
 class EngineRefused(TsbotError):

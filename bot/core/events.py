@@ -1,7 +1,8 @@
 """What happened, as frozen facts in the past tense.
 
 The runner writes each one to the audit log and shows it to the presenter; what is shown can be
-painted again from the log. Only `StepProgressed` and `OutputArrived` are too many to be logged.
+painted again from the log. Only `StepProgressed` and `OutputArrived` are too many to be logged,
+and `HeadPosted` says of an entry what the entry itself cannot hold.
 """
 
 from __future__ import annotations
@@ -181,3 +182,23 @@ class RetentionArmed(Event):
 
     person: Person
     jobs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadPosted(Event):
+    """The log's head after the approval or at the end, for people to keep; not logged.
+
+    ``status`` is that of the entry: ``approved``, or how the run ended.
+    """
+
+    entry: int
+    hash: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadNotWitnessed(Event):
+    """The second witness did not take a head; it is tried again."""
+
+    entry: int
+    sentence: str

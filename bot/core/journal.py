@@ -11,15 +11,16 @@ from bot.core import events as ev
 from bot.core.audit import Draft, Entry, Phase
 from bot.core.codec import from_json, to_json
 from bot.core.errors import AuditUnavailable
+from bot.core.heads import ends_a_stretch, head_of, posted
 from bot.core.models import Person
-from bot.core.ports import AuditLog, Clock, Presenter
+from bot.core.ports import AuditLog, Clock, Presenter, Witness
 
 logger = logging.getLogger(__name__)
 
 _RETRY = timedelta(seconds=15)
 """Between attempts to reach a log that could not be written."""
 
-_UNLOGGED = (ev.StepProgressed, ev.OutputArrived, ev.GateDelayed)
+_UNLOGGED = (ev.StepProgressed, ev.OutputArrived, ev.GateDelayed, ev.HeadPosted)
 _KINDS: dict[str, type[ev.Event]] = {
     kind.__name__: kind for kind in ev.Event.__subclasses__() if kind not in _UNLOGGED
 }
@@ -34,12 +35,14 @@ class Journal:
         presenter: shown each event after it is committed.
         base: what every entry of this run has in common.
         clock: time.
+        witness: keeps the log's heads elsewhere, None where nobody does.
     """
 
     log: AuditLog
     presenter: Presenter
     base: Draft
     clock: Clock
+    witness: Witness | None = None
     _owed: list[Draft] = field(default_factory=list, init=False)
     _retry_at: datetime = field(default=datetime.min.replace(tzinfo=UTC), init=False)
 
@@ -50,7 +53,7 @@ class Journal:
             AuditUnavailable: it could not be committed; what it announces must not happen.
         """
         self._settle()
-        self.log.append(self._draft(event))
+        self._append(self._draft(event))
         self.presenter.show(event)
 
     def record_safe(self, event: ev.Event) -> None:
@@ -75,7 +78,7 @@ class Journal:
             raise AuditUnavailable("it could not be written a moment ago")
         try:
             self._settle()
-            self.log.append(draft)
+            self._append(draft)
         except AuditUnavailable:
             self._retry_at = now + _RETRY
             raise
@@ -86,8 +89,17 @@ class Journal:
 
     def _settle(self) -> None:
         while self._owed:
-            self.log.append(self._owed[0])
+            self._append(self._owed[0])
             self._owed.pop(0)
+
+    def _append(self, draft: Draft) -> None:
+        """Commit an entry; after an approval and at the end the log's head goes elsewhere too."""
+        entry = self.log.append(draft)
+        if not ends_a_stretch(entry):
+            return
+        self.presenter.show(posted(entry))
+        if self.witness is not None:
+            self.witness.note(head_of(entry))
 
     def _draft(self, event: ev.Event) -> Draft:
         detail = {"event": type(event).__name__, **_as_dict(event)}
@@ -99,6 +111,17 @@ def event_of(entry: Entry) -> ev.Event | None:
     detail = dict(entry.draft.detail)
     kind = _KINDS.get(str(detail.pop("event", "")))
     return from_json(kind, detail) if kind else None
+
+
+def events_of(entry: Entry) -> tuple[ev.Event, ...]:
+    """Return what was shown when an entry was committed: its head where one was posted, its event.
+
+    Empty for entries of another kind.
+    """
+    event = event_of(entry)
+    if event is None:
+        return ()
+    return (posted(entry), event) if ends_a_stretch(entry) else (event,)
 
 
 def _as_dict(event: ev.Event) -> dict[str, object]:
@@ -199,6 +222,10 @@ def _armed(event: ev.RetentionArmed, base: Draft) -> Draft:
     return replace(_by(event.person, base), action="arm_retention", phase=Phase.INTENT)
 
 
+def _unwitnessed(event: ev.HeadNotWitnessed, base: Draft) -> Draft:  # noqa: ARG001
+    return replace(base, action="witness", phase=Phase.OUTCOME, status="failed")
+
+
 def _by(person: Person, base: Draft) -> Draft:
     return replace(base, actor_id=person.id, actor_name=person.name)
 
@@ -217,4 +244,5 @@ _COLUMNS: tuple[tuple[type[ev.Event], Callable[..., Draft]], ...] = (
     (ev.StepUndone, _undone),
     (ev.RunFinished, _ended),
     (ev.RetentionArmed, _armed),
+    (ev.HeadNotWitnessed, _unwitnessed),
 )

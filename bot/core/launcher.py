@@ -15,7 +15,7 @@ from bot.core.claiming import Claiming
 from bot.core.errors import TsbotError
 from bot.core.gate import POLL, OpenGate, SlackGate
 from bot.core.journal import Journal
-from bot.core.ports import AuditLog, Ballot, Claims, Clock, Deadlines, Presenter, Timers
+from bot.core.ports import AuditLog, Ballot, Claims, Clock, Deadlines, Presenter, Timers, Witness
 from bot.core.prepare import RestoreRequest
 from bot.core.refresh import RefreshRun
 from bot.core.requests import RefreshRequest
@@ -41,6 +41,7 @@ class Launcher:
         clock: time.
         poll: seconds between a gate's looks without a hint.
         runs: the runs at work.
+        witness: keeps the log's heads elsewhere, None where nobody does.
     """
 
     access: Access
@@ -53,6 +54,7 @@ class Launcher:
     clock: Clock
     poll: float = POLL
     runs: Runs = field(default_factory=Runs)
+    witness: Witness | None = None
 
     def restore(self, asked: ev.RunRequested, request: RestoreRequest, bench: Bench) -> None:
         """Start a restore.
@@ -99,7 +101,7 @@ class Launcher:
     def journal(self, channel: str, target: str) -> Journal:
         """Return a way into the log for what happens to a target."""
         base = Draft("run", Phase.NOTE, channel=channel, target=target)
-        return Journal(self.log, self.presenter, base, self.clock)
+        return Journal(self.log, self.presenter, base, self.clock, self.witness)
 
     def _restore(
         self,

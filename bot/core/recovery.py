@@ -13,7 +13,7 @@ from bot.core.bench import choose
 from bot.core.desk import Desk
 from bot.core.errors import Refused
 from bot.core.gate import OpenGate
-from bot.core.journal import event_of
+from bot.core.journal import events_of
 from bot.core.launcher import HOLDER
 from bot.core.plan import SPECS, StepName
 from bot.core.ports import AuditLog, BallotRef, Claims
@@ -102,7 +102,7 @@ def _read(log: AuditLog, run_id: str) -> Unfinished:
         for e in entries
         if e.draft.action == CARD
     ]
-    events = tuple(event for event in map(event_of, entries) if event is not None)
+    events = tuple(event for entry in entries for event in events_of(entry))
     return Unfinished(run_id, events, cards[-1] if cards else None)
 
 

@@ -45,6 +45,7 @@ class RunView:
         seconds: how long it took in all.
         counts: how many tables, chunks … there are now.
         waiting: retention jobs that an approver may let run again.
+        head: the log's head after the newest approval or the end, None where none was posted.
     """
 
     run_id: str
@@ -65,6 +66,7 @@ class RunView:
     seconds: float = 0.0
     counts: Mapping[str, int] = field(default_factory=dict)
     waiting: tuple[int, ...] = ()
+    head: ev.HeadPosted | None = None
 
     @property
     def finished(self) -> bool:
@@ -226,9 +228,16 @@ def _(event: ev.StepUndone, view: RunView) -> RunView:
 
 
 @_after.register
+def _(event: ev.HeadPosted, view: RunView) -> RunView:
+    return replace(view, head=event)
+
+
+@_after.register
 def _(event: ev.RunFinished, view: RunView) -> RunView:
+    ours = view.head is not None and view.head.status == event.outcome  # else the log was down
     return replace(
         view,
+        head=view.head if ours else None,
         outcome=event.outcome,
         sentence=event.sentence,
         seconds=event.seconds,

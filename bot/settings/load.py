@@ -44,6 +44,7 @@ def load_settings(path: Path | None = None) -> Settings:
             {name: _target(name, section) for name, section in document.targets.items()}
         ),
         warnings=(*reading.warnings, *_unwise(document)),
+        witness=document.audit.witness,
     )
 
 

@@ -79,6 +79,7 @@ class Settings:
         slack: the workspace; its tokens may be missing.
         approval: the rules of the gate.
         audit_path: the audit database.
+        witness: where the log's heads go too, a path or an address; empty is nowhere.
         targets: by name.
         warnings: what works but is not wise, one sentence each.
     """
@@ -89,6 +90,7 @@ class Settings:
     audit_path: Path
     targets: Mapping[str, TargetSettings]
     warnings: tuple[str, ...] = ()
+    witness: str = ""
 
     def require_slack(self) -> None:
         """Check what only the Slack side needs; the command line works without.
@@ -120,6 +122,8 @@ def secret_values(settings: Settings) -> tuple[str, ...]:
     """Return every secret in each form it may be printed in, longest first, for the redactor."""
     slack = settings.slack
     found = {s.get_secret_value() for s in (slack.bot_token, slack.app_token, slack.signing_secret)}
+    if not settings.witness.startswith("/"):
+        found.add(settings.witness)  # the address of a webhook is often all that is needed to post
     for target in settings.targets.values():
         password = password_of(target.dsn.get_secret_value())
         if password:

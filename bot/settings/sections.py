@@ -116,3 +116,15 @@ class AuditSection(Section):
     path: Where = Field(
         default="/var/lib/tsbot/audit.db", description="the audit log, an SQLite file"
     )
+    witness: Annotated[str, AfterValidator(values.witness)] = Field(
+        default="",
+        description="a second place for the log's heads: a file to append to, or an https:// "
+        "address to post them to; empty is none",
+    )
+
+    @field_validator("witness")
+    @classmethod
+    def _is_elsewhere(cls, value: str, info: ValidationInfo) -> str:
+        if value and value == info.data.get("path"):
+            raise ValueError("is the audit log itself; name another place")
+        return value

@@ -177,6 +177,20 @@ def api_url(value: str) -> str:
     return value.rstrip("/") + "/"
 
 
+def witness(value: str) -> str:
+    """Check where heads go: nowhere, a file, or an address that nobody on the way can read."""
+    if not value or value.startswith("/"):
+        return absolute_path(value) if value else ""
+    parts = _url(value)
+    safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    if not safe or not parts.hostname or parts.username is not None or not value.isprintable():
+        raise ValueError(
+            "must be a file such as /mnt/share/heads.txt or an address such as "
+            "https://logs.example.org/tsbot, no user or password in it"
+        )
+    return value
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine by its name or address; nothing is looked up."""
     try:

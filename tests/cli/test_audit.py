@@ -14,7 +14,8 @@ import pytest
 
 from bot.adapters.audit_log import AuditStore
 from bot.cli import audit
-from bot.core.audit import Draft, Phase, entry_hash
+from bot.core.audit import Draft, Phase, Query, entry_hash
+from bot.core.heads import head_of, line_of
 from tests.adapters.audit import SteppingClock, without_triggers
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -189,6 +190,28 @@ def test_verify_against_a_head_notices_a_cut_tail(
     code, out, _ = tsbot("verify", "--head", head)
     assert code == 1
     assert "cut off after entry 3" in out
+
+
+def test_verify_holds_every_line_of_the_witness_against_the_log(
+    tsbot: Tsbot, store: AuditStore, tmp_path: Path
+) -> None:
+    kept = tmp_path / "heads.txt"
+    entries = store.log.entries(Query())
+    kept.write_text("".join(f"{line_of(head_of(entries[n]))}\n" for n in (1, 3)))
+    code, out, _ = tsbot("verify", f"--witness={kept}")
+    assert (code, "and fits 2 heads of the witness" in out) == (0, True)
+    without_triggers(tmp_path / "audit.db", "DELETE FROM entries WHERE id = 4")
+    code, out, _ = tsbot("verify", f"--witness={kept}")
+    assert code == 1
+    assert "NOT INTACT: The log was cut off after entry 3: entry 4 was witnessed on" in out
+
+
+def test_a_witness_that_cannot_be_read_is_wrong_input(tsbot: Tsbot, tmp_path: Path) -> None:
+    code, _, err = tsbot("verify", f"--witness={tmp_path / 'nowhere'}")
+    assert (code, "cannot be read: No such file" in err) == (2, True)
+    (tmp_path / "notes.txt").write_text("buy milk\n")
+    code, _, err = tsbot("verify", f"--witness={tmp_path / 'notes.txt'}")
+    assert (code, "Line 1 of the witness is none that tsbot wrote" in err) == (2, True)
 
 
 def test_exported_json_lines_hold_every_field_and_the_chain_can_be_recomputed(

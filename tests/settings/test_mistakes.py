@@ -195,3 +195,8 @@ def test_what_is_allowed_but_unwise_is_a_warning(load: Load) -> None:
         "approval.self_approval",
         "targets.prod.allow_writable_backups",
     ]
+
+
+def test_the_audit_log_is_no_witness_of_itself(load: Load) -> None:
+    text = MINIMAL + '[audit]\npath = "/srv/a.db"\nwitness = "/srv/a.db"\n'
+    assert only_mistake(load, text).startswith("audit.witness = ")

@@ -141,3 +141,9 @@ def test_the_redactor_gets_every_form_of_every_secret_longest_first(load: Load) 
 
 def test_without_secrets_the_redactor_gets_nothing(load: Load) -> None:
     assert secret_values(load()) == ()
+
+
+def test_the_address_of_a_webhook_is_a_secret_and_the_path_of_a_file_is_none(load: Load) -> None:
+    url = "https://logs.example.org/hook/T0KEN"
+    assert secret_values(load(f'{MINIMAL}[audit]\nwitness = "{url}"\n')) == (url,)
+    assert secret_values(load(f'{MINIMAL}[audit]\nwitness = "/mnt/heads.txt"\n')) == ()

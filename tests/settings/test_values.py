@@ -81,3 +81,21 @@ def test_a_dsn_must_name_one_server_one_user_and_one_database(uri: str) -> None:
 def test_a_dsn_may_name_a_socket_directory() -> None:
     found = dsn.parse("postgresql://postgres@/postgres?host=/run/postgresql&port=5433")
     assert (found.host, found.port) == ("/run/postgresql", 5433)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "/mnt/share/heads.txt", "https://logs.example.org/t?key=1", "http://127.0.0.1:9/t"],
+)
+def test_a_witness_is_nowhere_a_file_or_an_address_nobody_on_the_way_can_read(value: str) -> None:
+    assert values.witness(value) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["heads.txt", "/mnt/../heads", "http://logs.example.org/", "https://u:p@logs.example.org/",
+     "https://", "ftp://logs.example.org/", "file:///etc/passwd", "https://a b\n"],
+)  # fmt: skip
+def test_any_other_witness_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        values.witness(value)

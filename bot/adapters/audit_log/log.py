@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from bot.adapters.audit_log import rows, schema
 from bot.adapters.audit_log.file import AuditFile
-from bot.core.audit import GENESIS, Draft, Entry, Query, Verification, entry_hash
+from bot.core.audit import GENESIS, Draft, Entry, Head, Query, Verification, entry_hash
 from bot.core.errors import AuditUnavailable
 from bot.core.ports.time import Clock
 
@@ -56,15 +56,16 @@ class SqliteAuditLog:
             )
             return tuple(_read(row) for row in found)[::-1]
 
-    def verify(self, head: str = "") -> Verification:
+    def verify(self, head: str = "", witnessed: Sequence[Head] = ()) -> Verification:
         """Recompute the chain.
 
         Args:
             head: a hash posted elsewhere that must be in the chain, so that a cut tail shows; its
                 beginning is enough.
+            witnessed: heads kept elsewhere; each must be its entry's hash.
         """
         with self._file.reading() as db:
-            verification = _walk(db, head.lower())
+            verification = _walk(db, head.lower(), witnessed)
             gone = ", ".join(schema.missing_triggers(db))
         if verification.intact and gone:
             problem = f"The triggers that forbid changes were removed or altered: {gone}."
@@ -98,19 +99,46 @@ def _read(row: Mapping[str, Any]) -> Entry:
         ) from error
 
 
-def _walk(db: Database, head: str) -> Verification:
+def _walk(db: Database, head: str, witnessed: Sequence[Head]) -> Verification:
     previous, count, seen = GENESIS, 0, not head
+    told = {kept.entry: kept for kept in witnessed}
+    twice = next((kept for kept in witnessed if told[kept.entry].hash != kept.hash), None)
     for expected, row in enumerate(_in_order(db), start=1):
-        if problem := _misfit(row, expected, previous):
+        if problem := _misfit(row, expected, previous) or _denied(row, told.get(expected), twice):
             return Verification(count, previous, int(row["id"]), problem)
         previous, count = row["hash"], expected
         seen = seen or previous.startswith(head)
-    if seen:
-        return Verification(count, previous)
-    problem = (
+    if problem := _cut(count, "" if seen else head, told):
+        return Verification(count, previous, None, problem)
+    return Verification(count, previous)
+
+
+def _denied(row: Mapping[str, Any], kept: Head | None, twice: Head | None) -> str:
+    """Say what speaks against an entry that fits the chain but not what was witnessed."""
+    if kept is None:
+        return ""
+    if twice is not None and twice.entry == kept.entry:
+        return f"Entry {kept.entry} was witnessed with two different hashes."
+    if row["hash"] == kept.hash:
+        return ""
+    return (
+        f"Entry {kept.entry} is not the one that was witnessed on {kept.at:%Y-%m-%d %H:%M:%S} UTC: "
+        "it, or one before it, was changed, and the chain computed anew."
+    )
+
+
+def _cut(count: int, head: str, told: Mapping[int, Head]) -> str:
+    """Say what shows that entries after the last one are gone."""
+    if beyond := next((kept for kept in told.values() if kept.entry > count), None):
+        return (
+            f"The log was cut off after entry {count}: entry {beyond.entry} was witnessed on "
+            f"{beyond.at:%Y-%m-%d %H:%M:%S} UTC."
+        )
+    if not head:
+        return ""
+    return (
         f"No entry has the hash {head}: the log was cut off after entry {count}, or is another one."
     )
-    return Verification(count, previous, None, problem)
 
 
 def _in_order(db: Database) -> Iterator[dict[str, Any]]:

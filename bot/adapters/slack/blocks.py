@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from bot.core.events import HeadPosted
 from bot.core.models import Person
 from bot.core.redaction import for_slack, safe_line, safe_text
 from bot.core.wording import moment, shortened
@@ -196,6 +197,13 @@ def date_text(at: datetime) -> str:
 def pointer(run_id: str) -> str:
     """Return where to read what did not fit."""
     return f"More is in the thread and in `tsbot audit show {plain(run_id, 40)}`."
+
+
+def log_head(head: HeadPosted | None) -> str:
+    """Return the log's head for people to keep, and that there is none where the log was down."""
+    if head is None:
+        return "The audit log could not be written just now: there is no head of it to keep."
+    return f"Head of the audit log: entry {head.entry} `{plain(head.hash, 64)}`"
 
 
 def fit(text: str, blocks: Sequence[Json], run_id: str) -> Look:

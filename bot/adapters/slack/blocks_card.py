@@ -13,6 +13,7 @@ from bot.adapters.slack.blocks import (
     fit,
     header,
     link,
+    log_head,
     name,
     paragraph,
     plain,
@@ -64,7 +65,8 @@ def card(view: RunView, permalink: Permalink) -> Look:
         blocks.append(_outcome(view))
     else:
         blocks.append(buttons((CANCEL_RUN, view.run_id)))
-    blocks.append(context(f"Run `{plain(view.run_id, 40)}`"))
+    kept = f" · {log_head(view.head)}" if view.head else ""
+    blocks.append(context(f"Run `{plain(view.run_id, 40)}`{kept}"))
     return fit(summary(view), blocks, view.run_id)
 
 

@@ -12,6 +12,7 @@ from bot.adapters.slack.blocks import (
     emoji,
     fit,
     header,
+    log_head,
     mention_of,
     name,
     paragraph,
@@ -54,6 +55,7 @@ def result(view: RunView) -> Look:
         *_offers(view),
         *_dry_run(view),
         context(f"Run `{plain(view.run_id, 40)}`. {pointer(view.run_id)}"),
+        context(log_head(view.head)),
     ]
     to = f"{mention_of(view.requester)} " if view.requester else ""
     return fit(f"{to}{plain(name_of_it)}. {plain(view.sentence, 600)}", blocks, view.run_id)
@@ -69,7 +71,16 @@ def decision(view: RunView, gate: GateView) -> Look:
     row = [sign, words(" "), *_for(view.requester), words(what, bold=True)]
     told = paragraph([*row, words(f" {shortened(gate.sentence, 600)}")])
     to = f"{mention_of(view.requester)} " if view.requester else ""
-    return fit(f"{to}{plain(what)} {plain(gate.sentence, 600)}", [told], view.run_id)
+    blocks = [told, context(log_head(view.head))] if approved else [told]
+    return fit(f"{to}{plain(what)} {plain(gate.sentence, 600)}", blocks, view.run_id)
+
+
+def unwitnessed(view: RunView, entry: int, sentence: str) -> Look:
+    """Return that the second witness is away, for the channel."""
+    what = f"The second witness has not taken entry {entry} of the audit log yet: "
+    row = [emoji("warning"), words(f" {what}"), words(shortened(safe_line(sentence), 300))]
+    told = paragraph(row, [words("It is tried again; no run waits for it.")])
+    return fit(f"{what}{plain(sentence, 300)}", [told], view.run_id)
 
 
 def failure(view: RunView, step: StepView) -> Look:

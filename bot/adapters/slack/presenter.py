@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.adapters.slack.blocks_card import Permalink, card
-from bot.adapters.slack.blocks_result import decision, failure, result
+from bot.adapters.slack.blocks_result import decision, failure, result, unwitnessed
 from bot.adapters.slack.outbox import Outbox
 from bot.adapters.slack.pending import Priority
 from bot.core import events as ev
@@ -111,6 +111,9 @@ class SlackPresenter:
             gate = view.gate
             if gate is not None and gate.digest == event.digest:  # else of an older plan
                 self._outbox.announce(channel, run_id, decision(view, gate), Priority.DECISION)
+        elif isinstance(event, ev.HeadNotWitnessed):
+            look = unwitnessed(view, event.entry, event.sentence)
+            self._outbox.announce(channel, run_id, look, Priority.DECISION)
         elif isinstance(event, ev.StepFailed) and event.step is not StepName.PREFLIGHT:
             step = view.step(event.step)  # a failed preflight ends the run, which is told anyway
             if step is not None:

@@ -4,7 +4,7 @@ Every method raises only members of `bot.core.errors`: `Unavailable` where askin
 `EngineRefused` or `DatabaseRefused` where the other side said no.
 """
 
-from bot.core.ports.audit import AuditLog, Claims, Deadlines, Deliveries
+from bot.core.ports.audit import AuditLog, Claims, Deadlines, Deliveries, Witness
 from bot.core.ports.chat import Ballot, BallotReading, BallotRef, Directory, Presenter, Reaction
 from bot.core.ports.containers import ContainerHost, ExecResult, OnLine, Stream
 from bot.core.ports.database import Cluster, Database
@@ -29,4 +29,5 @@ __all__ = [
     "Reaction",
     "Stream",
     "Timers",
+    "Witness",
 ]

@@ -5,9 +5,10 @@ Every method raises AuditUnavailable where the database cannot be written or rea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from bot.core.audit import Claim, Deadline, Draft, Entry, Query, Verification
+from bot.core.audit import Claim, Deadline, Draft, Entry, Head, Query, Verification
 
 
 class AuditLog(Protocol):
@@ -21,12 +22,21 @@ class AuditLog(Protocol):
         """Return the entries that match, oldest first."""
         ...
 
-    def verify(self, head: str = "") -> Verification:
+    def verify(self, head: str = "", witnessed: Sequence[Head] = ()) -> Verification:
         """Recompute the chain.
 
         Args:
             head: a hash posted elsewhere that must be in the chain, so that a cut tail shows.
+            witnessed: heads kept elsewhere; each must be its entry's hash.
         """
+        ...
+
+
+class Witness(Protocol):
+    """Keeps heads of the log where the log's owner cannot reach them."""
+
+    def note(self, head: Head) -> None:
+        """Take a head, to be kept when there is time. Never blocks and never raises."""
         ...
 
 

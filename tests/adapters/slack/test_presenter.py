@@ -199,3 +199,46 @@ def test_showing_never_raises(presenter: SlackPresenter, caplog: pytest.LogCaptu
     with caplog.at_level(logging.ERROR):
         presenter.show(broken)
     assert "could not show StepStarted of run r7f3a2" in caplog.text
+
+
+def head(status: str, entry: int) -> ev.HeadPosted:
+    return ev.HeadPosted(
+        run_id=RUN, at=after(entry), entry=entry, hash=f"{entry:064x}", status=status
+    )
+
+
+def test_the_log_s_head_is_posted_with_the_approval_and_with_the_result(
+    presenter: SlackPresenter, outbox: Outbox, workspace: Workspace
+) -> None:
+    asked, approved, ended = requested(workspace.channel("ops").id), closed(), finished()
+    for event in (asked, opened(), head("approved", 17), approved, head("succeeded", 41), ended):
+        presenter.show(event)
+    assert outbox.close(5)
+    _, decision, result = workspace.messages("ops")
+    assert f"Head of the audit log: entry 17 `{17:064x}`" in seen(decision.blocks)
+    assert f"Head of the audit log: entry 41 `{41:064x}`" in seen(result.blocks)
+
+
+def test_a_result_that_is_not_in_the_log_says_that_it_has_no_head(
+    presenter: SlackPresenter, outbox: Outbox, workspace: Workspace
+) -> None:
+    asked = requested(workspace.channel("ops").id)
+    for event in (asked, opened(), head("approved", 17), closed(), finished()):
+        presenter.show(event)
+    assert outbox.close(5)
+    result = seen(workspace.messages("ops")[-1].blocks)
+    assert "The audit log could not be written just now" in result
+    assert "entry 17" not in result
+
+
+def test_the_channel_hears_that_the_second_witness_is_away(
+    presenter: SlackPresenter, outbox: Outbox, workspace: Workspace
+) -> None:
+    presenter.show(requested(workspace.channel("ops").id))
+    presenter.show(
+        ev.HeadNotWitnessed(run_id=RUN, at=after(9), entry=17, sentence="<!channel>: timed out")
+    )
+    assert outbox.close(5)
+    told = workspace.messages("ops")[-1]
+    assert "has not taken entry 17 of the audit log yet: &lt;!channel&gt;: timed out" in told.text
+    assert told.reply_broadcast
