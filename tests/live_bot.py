@@ -64,6 +64,7 @@ path = "{keys.get("audit", directory / "audit.db")}"
 [targets.prod]
 dsn = "postgresql://postgres@{NOBODY}/postgres"
 database = "ecoanp"
+strategy = "in-place"
 container = "ecoanp-db"
 docker = "tcp://{NOBODY}"
 {keys.get("target", "")}

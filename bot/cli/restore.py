@@ -19,10 +19,11 @@ from bot.core import events as ev
 from bot.core.audit import Draft
 from bot.core.audit import Phase as AuditPhase
 from bot.core.bench import Bench, choose
+from bot.core.change_plan import ChangePlan
 from bot.core.claiming import Claiming
 from bot.core.errors import GateNotPassed, Refused
 from bot.core.journal import Journal
-from bot.core.models import Origin, Person
+from bot.core.models import Origin, Person, Strategy
 from bot.core.plan import Plan
 from bot.core.ports import AuditLog, Witness
 from bot.core.prepare import RestoreRequest
@@ -38,6 +39,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = subparsers.add_parser("restore", help="restore without Slack, for emergencies")
     parser.add_argument("backup", help="a file of the backup directory, or: latest")
     parser.add_argument("--target", default="", help="which target; may be left out with one")
+    parser.add_argument(
+        "--strategy",
+        default="",
+        choices=[strategy.value for strategy in Strategy],
+        help="instead of the target's own; drop-first drops the old database before, for good",
+    )
     parser.add_argument("--yes", action="store_true", help="approve it yourself; goes to the log")
     parser.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
     parser.add_argument("--reason", default="", help="why, for the log")
@@ -61,7 +68,10 @@ class OperatorGate:
     journal: Journal
     yes: bool
 
-    def approve(self, plan: Plan, requester: Person) -> tuple[Person, ...]:
+    def foresee(self, plan: Plan) -> None:
+        """Do nothing: whoever decides has just asked for it."""
+
+    def approve(self, plan: Plan | ChangePlan, requester: Person) -> tuple[Person, ...]:
         """Ask once, for the target's name; a mere yes is typed too easily.
 
         Raises:
@@ -153,7 +163,11 @@ def _run(
     witness: Witness | None,
 ) -> ev.RunFinished:
     request = RestoreRequest(
-        bench.target.name, arguments.backup, arguments.dry_run, arguments.reason
+        bench.target.name,
+        arguments.backup,
+        arguments.dry_run,
+        arguments.reason,
+        Strategy(arguments.strategy) if arguments.strategy else None,
     )
     draft = Draft("run", AuditPhase.NOTE, channel="cli", target=bench.target.name)
     journal = Journal(parts.store.log, TerminalPresenter(), draft, parts.clock, witness)
@@ -172,10 +186,9 @@ def _run(
         run_id,
         request,
         operator,
-        bench.preflight,
+        bench.under(request.strategy),
         OperatorGate(journal, arguments.yes),
         journal,
-        parts.clock,
         cancelled.is_set,
         rearm_retention=arguments.arm_retention,
     )

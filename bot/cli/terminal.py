@@ -8,6 +8,7 @@ from functools import singledispatchmethod
 from typing import TextIO
 
 from bot.core import events as ev
+from bot.core.change_plan import ChangePlan
 from bot.core.models import Check, Verdict
 from bot.core.plan import SPECS, Plan
 from bot.core.redaction import safe_text
@@ -93,25 +94,45 @@ def check_line(check: Check) -> str:
     return f"[{SIGNS[check.verdict]}] {check.name}: {check.evidence}{remedy}"
 
 
-def plan_lines(plan: Plan) -> list[str]:
+def plan_lines(plan: Plan | ChangePlan) -> list[str]:
     """Return the plan as people read it before they say yes."""
-    backup = plan.backup
-    taken = f"{backup.taken_at:%Y-%m-%d %H:%M UTC}" if backup.taken_at else "an unknown time"
-    newest = f"{plan.loss.newest_row:%Y-%m-%d %H:%M:%S UTC}" if plan.loss.newest_row else "unknown"
-    steps = [
+    head = f"Plan of run {plan.run_id}, digest {plan.digest()[:16]}"
+    place = (
+        f"  target    {plan.target.name}: database {plan.target.database} on {plan.container.name}"
+    )
+    stops = f"  stops     {', '.join(a.name for a in plan.applications) or 'no application'}"
+    told = _restore_lines(plan) if isinstance(plan, Plan) else _change_lines(plan)
+    warnings = (f"  warning   {what}" for what in plan.warnings)
+    return [head, place, *told, stops, *warnings, "  steps", *_step_lines(plan)]
+
+
+def _step_lines(plan: Plan | ChangePlan) -> list[str]:
+    return [
         f"    {spec.number or '-':>2} {spec.title}{'   DESTRUCTIVE' if spec.destructive else ''}"
         for spec in plan.steps
     ]
+
+
+def _change_lines(plan: ChangePlan) -> list[str]:
     return [
-        f"Plan of run {plan.run_id}, digest {plan.digest()[:16]}",
-        f"  target    {plan.target.name}: database {plan.target.database} on {plan.container.name}",
+        f"  what      {plan.title}",
+        f"  lost      {plan.loss}",
+        *(f"            {line}" for line in plan.lines),
+    ]
+
+
+def _restore_lines(plan: Plan) -> list[str]:
+    backup = plan.backup
+    taken = f"{backup.taken_at:%Y-%m-%d %H:%M UTC}" if backup.taken_at else "an unknown time"
+    newest = f"{plan.loss.newest_row:%Y-%m-%d %H:%M:%S UTC}" if plan.loss.newest_row else "unknown"
+    gone = plan.live is not None and plan.replaced is None
+    dropped = "  lost      the old database, DROPPED for good before the restore (drop-first)"
+    return [
         f"  backup    {backup.file.name}, {size(backup.file.size)}, taken {taken}",
         f"            TimescaleDB {backup.timescaledb_version or '-'}, "
         f"PostgreSQL {backup.postgres_version}, sha256 {backup.sha256[:16]}",
-        f"  stops     {', '.join(a.name for a in plan.applications) or 'no application'}",
+        *([dropped] if gone else []),
         f"  lost      everything written after {taken}; newest row now: {newest}",
         *(f"  retention {what}" for what in plan.retention),
-        *(f"  warning   {what}" for what in plan.warnings),
-        "  steps",
-        *steps,
+        *(f"  copy      {line}" for line in (plan.evidence.lines if plan.evidence else ())),
     ]

@@ -50,12 +50,14 @@ def left_behind(plan: Plan, left: Collection[StepName], *, cut_over: bool = Fals
 def _live(plan: Plan, left: Collection[StepName], *, cut_over: bool) -> str:
     name = plan.target.database
     if cut_over:
-        kept = f", the old one is kept as {plan.set_aside}" if plan.live else ""
+        kept = f", the old one is kept as {plan.set_aside}" if plan.replaced else ""
         return f"{name} is the restored database{kept}; its jobs may still be paused."
     if StepName.CUT_OVER in left:
         return f"Whether {name} is the old or the restored database has to be looked up first."
     if plan.live is None:
         return f"{name} does not exist, as before."
+    if StepName.DROP_DATABASE in left:
+        return f"{name} was dropped, or is about to be: look it up first."
     return f"The live database {name} was not changed."
 
 

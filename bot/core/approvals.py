@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.core.change_plan import ChangePlan
 from bot.core.models import Member, Person
 from bot.core.plan import Plan
 
@@ -72,7 +73,7 @@ class GateNotice:
         expires_at: when it ends by itself.
     """
 
-    plan: Plan
+    plan: Plan | ChangePlan
     digest: str
     requester: Person
     rules: ApprovalRules

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.core.backups import Backups
 from bot.core.errors import Refused
-from bot.core.models import Target
+from bot.core.models import Strategy, Target
 from bot.core.ports import Clock, Cluster, ContainerHost
 from bot.core.prepare import Preflight
 
@@ -20,6 +20,12 @@ class Bench:
     host: ContainerHost
     cluster: Cluster
     clock: Clock
+
+    def under(self, strategy: Strategy | None) -> Bench:
+        """Return the bench with another strategy than the target's own; None leaves that."""
+        if strategy is None:
+            return self
+        return replace(self, target=replace(self.target, strategy=strategy))
 
     @property
     def preflight(self) -> Preflight:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -61,7 +61,16 @@ def _build(kind: Any, value: Any) -> object:
 def _optional(choices: tuple[Any, ...], value: Any) -> object:
     if value is None:
         return None
-    return _build(next(c for c in choices if c is not type(None)), value)
+    kinds = [c for c in choices if c is not type(None)]
+    return _build(next((k for k in kinds if _fits(k, value)), kinds[0]), value)
+
+
+def _fits(kind: Any, value: Any) -> bool:
+    """Whether a value has all that one of several dataclasses cannot do without."""
+    if not is_dataclass(kind) or not isinstance(value, Mapping):
+        return False
+    needed = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
+    return needed <= value.keys()
 
 
 def _collection(origin: Any, args: tuple[Any, ...], value: Any) -> object:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.core.approvals import GateNotice, Mark
+from bot.core.change_plan import ChangePlan
 from bot.core.models import Check, Facts, Origin, Person
 from bot.core.plan import Plan, StepName
 
@@ -45,10 +46,21 @@ class ChecksMade(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlanned(Event):
-    """The plan is final."""
+    """The plan stands, until something of it changes."""
+
+    plan: Plan | ChangePlan
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalForeseen(Event):
+    """A run has begun that will need its approvers later; they hear of it now.
+
+    ``approvers`` are user and usergroup ids.
+    """
 
     plan: Plan
-    digest: str
+    approvers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

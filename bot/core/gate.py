@@ -16,6 +16,7 @@ from typing import Protocol
 from bot.core import events as ev
 from bot.core.approvals import ApprovalRules, GateNotice, Tally
 from bot.core.audit import Deadline
+from bot.core.change_plan import ChangePlan
 from bot.core.errors import ChatUnavailable, GateNotPassed
 from bot.core.journal import Journal
 from bot.core.models import Person
@@ -45,7 +46,11 @@ class OpenGate:
 class Gate(Protocol):
     """Lets a run pass, or not."""
 
-    def approve(self, plan: Plan, requester: Person) -> tuple[Person, ...]:
+    def foresee(self, plan: Plan) -> None:
+        """Tell approvers at the start of a run that they will be needed later."""
+        ...
+
+    def approve(self, plan: Plan | ChangePlan, requester: Person) -> tuple[Person, ...]:
         """Wait until the plan is approved and return by whom.
 
         Raises:
@@ -97,6 +102,15 @@ class SlackGate:
         if standing and (standing.ref.channel, standing.ref.ts) == (channel, ts):
             self._hint.set()
 
+    def foresee(self, plan: Plan) -> None:
+        """Tell approvers at the start of a run that they will be needed later."""
+        approvers = self.rules.approvers
+        self.journal.record(
+            ev.ApprovalForeseen(
+                run_id=plan.run_id, at=self.clock.now(), plan=plan, approvers=approvers
+            )
+        )
+
     @property
     def waiting(self) -> bool:
         """Whether the run stands at the gate now; it can be left there when the bot stops."""
@@ -106,7 +120,7 @@ class SlackGate:
         """Let the gate look again, such as after a cancel."""
         self._hint.set()
 
-    def approve(self, plan: Plan, requester: Person) -> tuple[Person, ...]:
+    def approve(self, plan: Plan | ChangePlan, requester: Person) -> tuple[Person, ...]:
         """Wait until the plan is approved and return by whom.
 
         Raises:
@@ -130,7 +144,7 @@ class SlackGate:
         self._passed = gate
         return approvers
 
-    def _reopen(self, plan: Plan) -> OpenGate | None:
+    def _reopen(self, plan: Plan | ChangePlan) -> OpenGate | None:
         gate, self.resumed = self.resumed, None
         if gate is None:
             return None
@@ -143,7 +157,7 @@ class SlackGate:
         self._close(gate, "voided", sentence)
         return None
 
-    def _open(self, plan: Plan, requester: Person) -> OpenGate:
+    def _open(self, plan: Plan | ChangePlan, requester: Person) -> OpenGate:
         while True:
             now = self.clock.now()
             expires = now + self.rules.timeout

@@ -13,6 +13,7 @@ from bot.core.codec import from_json, to_json
 from bot.core.errors import AuditUnavailable
 from bot.core.heads import ends_a_stretch, head_of, posted
 from bot.core.models import Person
+from bot.core.plan import Plan
 from bot.core.ports import AuditLog, Clock, Presenter, Witness
 
 logger = logging.getLogger(__name__)
@@ -147,7 +148,7 @@ def _requested(event: ev.RunRequested, base: Draft) -> Draft:
 
 
 def _planned(event: ev.RunPlanned, base: Draft) -> Draft:
-    backup = event.plan.backup.file.name
+    backup = event.plan.backup.file.name if isinstance(event.plan, Plan) else ""
     return replace(base, action="plan", phase=Phase.NOTE, backup=backup, digest=event.digest)
 
 

@@ -130,10 +130,9 @@ class Launcher:
             asked.run_id,
             request,
             asked.origin.person,
-            bench.preflight,
+            bench.under(request.strategy),
             active.gate,
             journal,
-            self.clock,
             active.cancelled.is_set,
         )
         self._start(bench, active, run.execute)

@@ -14,7 +14,16 @@ Facts = Mapping[str, object]
 class Strategy(StrEnum):
     """When the applications stop, and whether the old database survives."""
 
-    IN_PLACE = "in-place"
+    SWAP = "swap"  # they run on until the cut-over; the old database is kept
+    IN_PLACE = "in-place"  # they are down for the whole restore; the old database is kept
+    DROP_FIRST = "drop-first"  # the old database is dropped before: for disks too small for both
+
+
+class GateAt(StrEnum):
+    """When approvers are asked."""
+
+    EVIDENCE = "evidence"  # in front of the first destructive step: in a swap, the cut-over
+    START = "start"  # before anything is done
 
 
 class Ownership(StrEnum):
@@ -94,7 +103,8 @@ class Target:
     backup_dir: str
     applications: tuple[ContainerRef, ...] = ()
     extensions: tuple[str, ...] = ("timescaledb",)
-    strategy: Strategy = Strategy.IN_PLACE
+    strategy: Strategy = Strategy.SWAP
+    gate: GateAt = GateAt.EVIDENCE
     ownership: Ownership = Ownership.DUMP
     superuser: str = "postgres"
     exec_user: str = "postgres"

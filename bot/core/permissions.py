@@ -57,7 +57,7 @@ class ButtonSpec:
 COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
         "/restore",
-        "[backup|latest] [target] [dry-run] [reason=…]",
+        "[backup|latest] [target] [strategy=…] [drop-first] [dry-run] [reason=…]",
         "Restore a database from a dump, once approved",
         Who.REQUESTER,
     ),

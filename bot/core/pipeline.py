@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from bot.core.plan import ORDER, Plan, StepName
 from bot.core.steps import applications, cut_over, database, finish, pg_restore, server, verify
-from bot.core.steps.stage import Stage
+from bot.core.steps.stage import Stage, Work
 
-STAGES: Mapping[StepName, Stage] = {
+STAGES: Mapping[StepName, Stage[Work]] = {
     stage.name: stage
     for stage in (
         applications.STOP,
+        database.DROP,
         database.CREATE,
         database.EXTENSIONS,
         database.PRE_RESTORE,
@@ -28,6 +29,6 @@ STAGES: Mapping[StepName, Stage] = {
 }
 
 
-def stages(plan: Plan) -> tuple[Stage, ...]:
+def stages(plan: Plan) -> tuple[Stage[Work], ...]:
     """Return what follows preflight, in the order of the plan's strategy."""
     return tuple(STAGES[name] for name in ORDER[plan.target.strategy])

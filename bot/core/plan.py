@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.core.audit import canonical
-from bot.core.models import Backup, Container, DatabaseFacts, Strategy, Target
+from bot.core.models import Backup, Container, DatabaseFacts, GateAt, Strategy, Target
 
 
 class StepName(StrEnum):
@@ -17,6 +17,7 @@ class StepName(StrEnum):
 
     PREFLIGHT = "preflight"
     STOP_APPLICATIONS = "stop_applications"
+    DROP_DATABASE = "drop_database"
     CREATE_DATABASE = "create_database"
     EXTENSIONS = "extensions"
     PRE_RESTORE = "pre_restore"
@@ -30,6 +31,8 @@ class StepName(StrEnum):
     JOBS = "jobs"
     CHECKLIST = "checklist"
     REFRESH = "refresh"
+    SWAP_BACK = "swap_back"
+    DROP_KEPT = "drop_kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ SPECS: Mapping[StepName, StepSpec] = {
     for spec in (
         StepSpec(StepName.PREFLIGHT, "", "Preflight"),
         StepSpec(StepName.STOP_APPLICATIONS, "1", "Stop applications", destructive=True),
+        StepSpec(StepName.DROP_DATABASE, "3", "Drop the old database", destructive=True),
         StepSpec(StepName.CREATE_DATABASE, "3", "Create database"),
         StepSpec(StepName.EXTENSIONS, "4", "Install extensions"),
         StepSpec(StepName.PRE_RESTORE, "5", "Prepare for restore"),
@@ -67,27 +71,53 @@ SPECS: Mapping[StepName, StepSpec] = {
         StepSpec(StepName.JOBS, "10", "Verify job scheduling"),
         StepSpec(StepName.CHECKLIST, "", "Checklist"),
         StepSpec(StepName.REFRESH, "", "Refresh"),
+        StepSpec(StepName.SWAP_BACK, "", "Swap back", destructive=True),
+        StepSpec(StepName.DROP_KEPT, "", "Drop the kept database", destructive=True),
     )
 }
 
+_COPY = (
+    StepName.CREATE_DATABASE,
+    StepName.EXTENSIONS,
+    StepName.PRE_RESTORE,
+    StepName.PG_RESTORE,
+    StepName.RESTORING_OFF,
+    StepName.ANALYZE,
+)
+"""What makes the restored database beside the one that serves; half of it is worth nothing."""
+
+_PROOF = (StepName.WORKERS, StepName.JOBS, StepName.CHECKLIST)
+
 ORDER: Mapping[Strategy, tuple[StepName, ...]] = {
+    Strategy.SWAP: (
+        *_COPY,
+        StepName.STOP_APPLICATIONS,
+        StepName.CUT_OVER,
+        StepName.START_APPLICATIONS,
+        *_PROOF,
+    ),
     Strategy.IN_PLACE: (
         StepName.STOP_APPLICATIONS,
-        StepName.CREATE_DATABASE,
-        StepName.EXTENSIONS,
-        StepName.PRE_RESTORE,
-        StepName.PG_RESTORE,
-        StepName.RESTORING_OFF,
-        StepName.ANALYZE,
+        *_COPY,
         StepName.CUT_OVER,
         StepName.RESTART,
         StepName.START_APPLICATIONS,
-        StepName.WORKERS,
-        StepName.JOBS,
-        StepName.CHECKLIST,
+        *_PROOF,
+    ),
+    Strategy.DROP_FIRST: (
+        StepName.STOP_APPLICATIONS,
+        StepName.DROP_DATABASE,
+        *_COPY,
+        StepName.CUT_OVER,
+        StepName.RESTART,
+        StepName.START_APPLICATIONS,
+        *_PROOF,
     ),
 }
 """What follows preflight; the gate stands before the first destructive step."""
+
+TURNING = frozenset({StepName.CUT_OVER, StepName.SWAP_BACK})
+"""Steps in which databases change places: before, everything is undone; after, nothing is."""
 
 MAX_NAME = 63
 """Bytes PostgreSQL keeps of an identifier; the rest is cut without a word."""
@@ -117,6 +147,25 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a restored copy was found to be before it takes the place of the live database.
+
+    Args:
+        side_oid: the copy, whatever it is called.
+        lines: what was compared, each with what was seen; approvers vote on these.
+    """
+
+    side_oid: int
+    lines: tuple[str, ...]
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all of it."""
+        body = {"side_oid": self.side_oid, "lines": list(self.lines)}
+        return hashlib.sha256(canonical(body).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything a restore will do.
 
@@ -133,6 +182,8 @@ class Plan:
         reason: why, in the requester's words.
         warnings: what approvers should know.
         retention: retention jobs that would drop what is restored, by description.
+        early_gate: why approvers are asked before anything is done, empty where they need not be.
+        evidence: what the restored copy is, once it stands beside the live database.
     """
 
     run_id: str
@@ -147,6 +198,18 @@ class Plan:
     reason: str = ""
     warnings: tuple[str, ...] = ()
     retention: tuple[str, ...] = field(default=())
+    early_gate: str = ""
+    evidence: Evidence | None = None
+
+    @property
+    def gate_first(self) -> bool:
+        """Whether the gate stands before everything."""
+        return bool(self.early_gate) or self.target.gate is GateAt.START
+
+    @property
+    def replaced(self) -> DatabaseFacts | None:
+        """The database that is set aside in the cut-over; None where none is left to be."""
+        return None if self.target.strategy is Strategy.DROP_FIRST else self.live
 
     @property
     def side(self) -> str:
@@ -178,9 +241,11 @@ class Plan:
             "applications": sorted(a.id for a in self.applications),
             "options": [
                 self.target.strategy.value,
+                self.target.gate.value,
                 self.target.ownership.value,
                 sorted(self.target.extensions),
                 sorted(self.retention),
             ],
+            "evidence": self.evidence.sha256 if self.evidence else "",
         }
         return hashlib.sha256(canonical(body).encode()).hexdigest()

@@ -11,7 +11,7 @@ from bot.core.disk_room import check_room, read_room
 from bot.core.dump import DumpReader
 from bot.core.errors import ContainerNotFound, DatabaseRefused, PreflightFailed, Unavailable
 from bot.core.manifest import Manifest
-from bot.core.models import Check, Container, Ownership, ServerIdentity, Target, Verdict
+from bot.core.models import Check, Container, Ownership, ServerIdentity, Strategy, Target, Verdict
 from bot.core.plan import Loss, Plan
 from bot.core.ports import Clock, Cluster, ContainerHost
 from bot.core.server_checks import ServerChecks
@@ -28,12 +28,14 @@ class RestoreRequest:
         backup: a file's name or ``latest``.
         dry_run: only show the plan.
         reason: why, in the requester's words.
+        strategy: instead of the target's own, None for that.
     """
 
     target: str
     backup: str
     dry_run: bool = False
     reason: str = ""
+    strategy: Strategy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ class Preflight:
         backups = Backups(self.target, self.cluster, self.clock)
         file = backups.find(plan.backup.file.name)
         stamp = backups.look(file, reader).stamp  # before the hash: what changes later shows
-        sha256 = reader.sha256(file.path)
+        restored = plan.evidence is not None  # from these bytes: no need to read them once more
+        same = restored and stamp == plan.backup.stamp
+        sha256 = plan.backup.sha256 if same else reader.sha256(file.path)
         backup = replace(plan.backup, file=file, sha256=sha256, stamp=stamp)
         return replace(
             plan,

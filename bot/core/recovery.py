@@ -15,7 +15,7 @@ from bot.core.errors import Refused
 from bot.core.gate import OpenGate
 from bot.core.journal import events_of
 from bot.core.launcher import HOLDER
-from bot.core.plan import SPECS, StepName
+from bot.core.plan import SPECS, Plan, StepName
 from bot.core.ports import AuditLog, BallotRef, Claims
 from bot.core.requests import parse_restore
 
@@ -68,7 +68,8 @@ class Unfinished:
             return "The bot was restarted before anything was changed; ask again."
         last = self.begun[-1]
         what = f"The bot died in the middle of “{SPECS[last.step].title}” ({last.intent})"
-        plans = [e.plan for e in self.events if isinstance(e, ev.RunPlanned)]
+        planned = [e.plan for e in self.events if isinstance(e, ev.RunPlanned)]
+        plans = [plan for plan in planned if isinstance(plan, Plan)]
         if not plans:  # a refresh: each view is one statement, and may be refreshed again
             return f"{what}. Nothing has to be taken back; ask again."
         cut = any(

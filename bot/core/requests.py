@@ -6,11 +6,12 @@ import difflib
 import re
 import secrets
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.errors import Refused
+from bot.core.models import Strategy
 from bot.core.prepare import RestoreRequest
 from bot.core.when import parse_since
 
@@ -58,19 +59,21 @@ def words(text: str) -> list[str]:
 
 
 def parse_restore(text: str, targets: Collection[str]) -> RestoreRequest:
-    """Read ``[backup|latest] [target] [dry-run] [reason=…]``.
+    """Read ``[backup|latest] [target] [strategy=…] [drop-first] [dry-run] [reason=…]``.
 
     Args:
         text: what follows the command.
         targets: the names of all targets.
 
     Raises:
-        Refused: a word too many, no backup, or ``dry-run`` behind the reason.
+        Refused: a word too many, no backup, no such strategy, or ``dry-run`` behind the reason.
     """
     before, _, reason = text.partition("reason=")
     plain = words(before)
     dry_run = "dry-run" in plain
-    rest = [w for w in plain if w != "dry-run"]
+    strategy = _strategy(plain)
+    options = {"dry-run", Strategy.DROP_FIRST.value}
+    rest = [w for w in plain if w not in options and not w.startswith("strategy=")]
     if not rest:
         raise Refused(
             "no_backup", "Name a backup, or write “latest”: /restore latest. See /backups."
@@ -85,7 +88,29 @@ def parse_restore(text: str, targets: Collection[str]) -> RestoreRequest:
     target = rest[1] if len(rest) == 2 else ""
     if target:
         known_target(target, targets)
-    return RestoreRequest(target, rest[0], dry_run, reason.translate(_QUOTES).strip(" \"'")[:200])
+    told = reason.translate(_QUOTES).strip(" \"'")[:200]
+    return RestoreRequest(target, rest[0], dry_run, told, strategy)
+
+
+def _strategy(given: Sequence[str]) -> Strategy | None:
+    """Return the strategy somebody asked for, None for the target's own.
+
+    ``drop-first`` is written as a word of its own, so that nobody comes to it by completion.
+    """
+    named = {w.removeprefix("strategy=") for w in given if w.startswith("strategy=")}
+    if Strategy.DROP_FIRST.value in given:
+        named.add(Strategy.DROP_FIRST.value)
+    if not named:
+        return None
+    known = [strategy.value for strategy in Strategy]
+    if len(named) > 1:
+        raise Refused("two_strategies", f"Name one strategy, not {' and '.join(sorted(named))}.")
+    name = named.pop()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(known)}."
+        raise Refused("unknown_strategy", f"There is no strategy “{name}”; {hint}")
+    return Strategy(name)
 
 
 def parse_refresh(text: str, targets: Collection[str], now: datetime) -> RefreshRequest:

@@ -12,6 +12,7 @@ from functools import singledispatch
 
 from bot.core import events as ev
 from bot.core.approvals import Mark
+from bot.core.change_plan import ChangePlan
 from bot.core.models import Check, Person
 from bot.core.plan import SPECS, Plan, StepName
 from bot.core.step_view import GateState, GateView, StepState, StepView
@@ -56,7 +57,7 @@ class RunView:
     requester: Person | None = None
     channel: str = ""
     started_at: datetime | None = None
-    plan: Plan | None = None
+    plan: Plan | ChangePlan | None = None
     steps: tuple[StepView, ...] = ()
     gate: GateView | None = None
     delay: str = ""
@@ -121,7 +122,8 @@ def _(event: ev.ChecksMade, view: RunView) -> RunView:
 def _(event: ev.RunPlanned, view: RunView) -> RunView:
     known = {step.spec.name: step for step in view.steps}
     steps = tuple(known.get(spec.name, StepView(spec)) for spec in event.plan.steps)
-    return replace(view, plan=event.plan, steps=steps, backup=event.plan.backup.file.name)
+    backup = event.plan.backup.file.name if isinstance(event.plan, Plan) else ""
+    return replace(view, plan=event.plan, steps=steps, backup=backup)
 
 
 @_after.register

@@ -11,33 +11,25 @@ from dataclasses import dataclass, field, replace
 
 from bot.core import events as ev
 from bot.core.aftermath import left_behind
-from bot.core.errors import (
-    DatabaseRefused,
-    EngineRefused,
-    GateNotPassed,
-    PreflightFailed,
-    Refused,
-    RunCancelled,
-    TsbotError,
-    Unavailable,
-)
+from bot.core.bench import Bench
+from bot.core.carrying_out import Ending, carry_out, outcome_of
+from bot.core.drift import restore_drift
+from bot.core.errors import StepFailed, TsbotError
 from bot.core.gate import Gate
+from bot.core.gate_keeping import GateKeeping
 from bot.core.journal import Journal
 from bot.core.lease import Lease
-from bot.core.models import Person
+from bot.core.models import Person, Strategy
 from bot.core.pipeline import stages
-from bot.core.plan import SPECS, Plan, StepName
-from bot.core.ports import Clock
-from bot.core.prepare import Preflight, Prepared, RestoreRequest
+from bot.core.plan import Evidence, Plan, StepName
+from bot.core.ports import Cluster
+from bot.core.prepare import Prepared, RestoreRequest
 from bot.core.step_log import StepLog
-from bot.core.steps.stage import Intent, Outcome, Stage, Work
-from bot.core.unreachable import explained
+from bot.core.steps.stage import Intent, Outcome, Work
+from bot.core.walk import Walk
 from bot.core.wording import counted, ended
 
 logger = logging.getLogger(__name__)
-
-_MAX_GATES = 3
-"""How often a plan may change under its approvers before the run gives up."""
 
 
 @dataclass
@@ -48,10 +40,9 @@ class RestoreRun:
         run_id: its id.
         request: what was asked for.
         requester: by whom.
-        preflight: makes the plan, with the target's engine and server.
+        bench: the target, its engine and its server.
         gate: where it waits for approval.
         journal: its log.
-        clock: time.
         cancelled: whether somebody asked to stop.
         rearm_retention: whether retention may run again without asking.
     """
@@ -59,83 +50,48 @@ class RestoreRun:
     run_id: str
     request: RestoreRequest
     requester: Person
-    preflight: Preflight
+    bench: Bench
     gate: Gate
     journal: Journal
-    clock: Clock
     cancelled: Callable[[], bool]
     rearm_retention: bool = False
     _log: StepLog = field(init=False)
-    _begun: list[Stage] = field(default_factory=list, init=False)
-    _work: Work | None = field(default=None, init=False)
-    _approved: bool = field(default=False, init=False)
-    _late: list[str] = field(default_factory=list, init=False)
-    _left: dict[StepName, str] = field(default_factory=dict, init=False)
+    _walk: Walk[Work] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self._log = StepLog(self.run_id, self.journal, self.clock)
+        self._log = StepLog(self.run_id, self.journal, self.bench.clock)
 
     def execute(self) -> ev.RunFinished:
         """Run to the end and return how it ended; raises nothing that a restore may run into."""
-        started = self.clock.now()
-        outcome = sentence = ""
-        try:
-            at = self.preflight
-            with explained(at.target, at.host), Lease(at.target, at.cluster) as lease:
-                outcome, sentence = self._guarded(lease)
-        except (Refused, Unavailable, DatabaseRefused, EngineRefused) as error:
-            if not outcome:  # else the run has ended, and only the lock was not given back
-                outcome, sentence = "refused", f"{ended(str(error))} Nothing was changed."
-        except Exception as error:  # the channel must hear of the end, whatever broke
-            logger.exception("the lock of run %s broke", self.run_id)
-            if not outcome:
-                outcome, sentence = "failed", f"internal error: {error!r}. Nothing was changed."
-        finished = ev.RunFinished(
-            run_id=self.run_id,
-            at=self.clock.now(),
-            outcome=outcome,
-            sentence=sentence,
-            seconds=(self.clock.now() - started).total_seconds(),
-            requester=self.requester,
-        )
-        self.journal.record_safe(finished)
-        return finished
+        return carry_out(self.run_id, self.requester, self.bench, self.journal, self._guarded)
 
-    def _guarded(self, lease: Lease) -> tuple[str, str]:
+    def _guarded(self, lease: Lease) -> Ending:
         """Run under the lease; undo before it is given back."""
         try:
             return self._run(lease)
         except TsbotError as error:
             self._undo()
-            return _outcome_of(error), self._explain(str(error))
+            return outcome_of(error), self._explain(str(error))
         except Exception as error:
             logger.exception("run %s broke off", self.run_id)
             self._undo()
             return "failed", self._explain(f"internal error: {error!r}")
 
-    def _run(self, lease: Lease) -> tuple[str, str]:
+    def _run(self, lease: Lease) -> Ending:
         prepared = self._prepare()
         self._log.planned(prepared.plan)
         if self.request.dry_run:
             return "dry run", "Nothing was changed; this is what a restore would do."
-        self._work = work = self._work_on(prepared, lease)
-        for stage in stages(work.plan):
-            self._step_or_go_on(stage, work)
-        return self._verdict(work)
-
-    def _step_or_go_on(self, stage: Stage, work: Work) -> None:
-        """After the cut-over a failure stops nothing: applications and jobs must come back."""
-        try:
-            self._step(stage, work)
-        except TsbotError as error:
-            if StepName.CUT_OVER not in work.facts:
-                raise
-            self._late.append(f"{SPECS[stage.name].title}: {error}")
+        work = self._work_on(prepared, lease)
+        self._announce(work.plan)
+        self._walk = walk = Walk(self._log, work, self._pass_gate, work.plan.gate_first)
+        walk.through(stages(work.plan))
+        return self._verdict(walk)
 
     def _prepare(self) -> Prepared:
         self._log.started(StepName.PREFLIGHT, Intent(f"check everything for {self.request.backup}"))
         try:
-            prepared = self.preflight.prepare(
+            prepared = self.bench.preflight.prepare(
                 self.request, self.run_id, lambda note: self._log.progressed(0, note)
             )
         except TsbotError as error:
@@ -148,101 +104,84 @@ class RestoreRun:
 
     def _work_on(self, prepared: Prepared, lease: Lease) -> Work:
         return Work(
+            self.bench.host,
+            self.bench.cluster,
+            self.bench.clock,
+            self._log.progressed,
+            self._log.printed,
+            self.cancelled,
+            lease.renew,
             prepared.plan,
             prepared.toc,
             prepared.manifest,
-            self.preflight.host,
-            self.preflight.cluster,
-            self.clock,
-            progress=self._log.progressed,
-            output=self._log.printed,
-            cancelled=self.cancelled,
-            relock=lease.renew,
-            rearm_retention=self.rearm_retention,
+            self.rearm_retention,
         )
 
-    def _step(self, stage: Stage, work: Work) -> None:
-        self._stop_if_cancelled(stage)
-        if SPECS[stage.name].destructive and not self._approved:
-            work.plan = self._pass_gate(work.plan)
-            work.relock()  # the server may have been restarted during the wait
-            self._stop_if_cancelled(stage)  # hashing the dump again may have taken minutes
-        self._log.started(stage.name, stage.intent(work), safe=stage.safe)
-        self._begun.append(stage)
-        try:
-            outcome = stage.act(work)
-        except TsbotError as error:
-            self._log.failed(error)
-            raise
-        work.facts[stage.name] = outcome.facts
-        self._log.finished(outcome)
+    def _announce(self, plan: Plan) -> None:
+        """Tell approvers at the start that they will be needed, where that is not at once."""
+        if plan.target.strategy is Strategy.SWAP and not plan.gate_first:
+            self.gate.foresee(plan)
 
-    def _stop_if_cancelled(self, stage: Stage) -> None:
-        """Cancelling is safe until the databases have changed places, and pointless afterwards."""
-        after = any(s.name is StepName.CUT_OVER for s in self._begun)
-        if self.cancelled() and not after:
-            raise RunCancelled(f"cancelled before: {SPECS[stage.name].title}")
+    def _pass_gate(self) -> None:
+        """Wait for the approval of the plan, with what the restored copy was found to be."""
+        walk = self._walked()
+        work = walk.work
+        if StepName.ANALYZE in work.facts and work.plan.evidence is None:
+            work.plan = replace(work.plan, evidence=_evidence(work))
+            self._log.planned(work.plan)
+        keeping = GateKeeping(
+            self.gate,
+            self.requester,
+            self._log,
+            self._again,
+            restore_drift,
+            lambda plan, sentence: replace(plan, warnings=(*plan.warnings, sentence)),
+        )
+        work.plan = keeping.passed(work.plan)
+        work.relock()  # the server may have been restarted during the wait
 
-    def _pass_gate(self, plan: Plan) -> Plan:
-        """Return the plan that was approved and is still what would happen."""
-        for _ in range(_MAX_GATES):
-            self.gate.approve(plan, self.requester)
-            now = self.preflight.again(plan)
-            if now.digest() == plan.digest():
-                self._approved = True
-                return replace(plan, backup=now.backup)
-            self.journal.record(
-                ev.GateClosed(
-                    run_id=self.run_id,
-                    at=self.clock.now(),
-                    outcome="voided",
-                    sentence=_drift(plan, now),
-                    digest=plan.digest(),
-                )
-            )
-            if now.backup.sha256 != plan.backup.sha256:
-                raise GateNotPassed("voided", _drift(plan, now))
-            plan = replace(now, warnings=(*plan.warnings, _drift(plan, now)))
-            self._log.planned(plan)
-        raise GateNotPassed("voided", "the plan kept changing while it was being approved")
+    def _again(self, plan: Plan) -> Plan:
+        """Return the plan as it would be now.
+
+        Raises:
+            StepFailed: the copy that approvers saw is no longer there.
+        """
+        if plan.evidence is not None:
+            _require(self.bench.cluster, plan.evidence.side_oid)
+        return self.bench.preflight.again(plan)
+
+    def _walked(self) -> Walk[Work]:
+        assert self._walk is not None, "the gate is asked by the walk"  # noqa: S101
+        return self._walk
 
     def _undo(self) -> None:
-        """Take back what was begun, the latest first; one failure never hides the rest."""
-        work = self._work
-        if work is None:
-            return
-        for stage in reversed(self._begun):
-            try:
-                summary, ok = stage.undo(work), True
-            except TsbotError as error:
-                summary, ok = str(error), False
-            except Exception as error:
-                logger.exception("undo of %s broke off", stage.name)
-                summary, ok = f"internal error: {error!r}", False
-            if not ok:
-                self._left[stage.name] = summary.rstrip(".")
-            if summary:
-                self._log.undone(stage.name, summary, ok=ok)
+        if self._walk is not None:
+            self._walk.undo()
 
     def _explain(self, sentence: str) -> str:
         """Say beside the error what is true now."""
         sentence = ended(sentence)
-        work = self._work
-        if work is None or not self._begun:
+        walk = self._walk
+        if walk is None or not walk.begun:
             return f"{sentence} Nothing was changed."
-        if self._left:
-            why = "; ".join(dict.fromkeys(self._left.values()))
-            told = self._left.keys() - {StepName.STOP_APPLICATIONS}  # named one by one in why
-            left = left_behind(work.plan, told, cut_over=StepName.CUT_OVER in work.facts)
+        work = walk.work
+        if walk.left:
+            why = "; ".join(dict.fromkeys(walk.left.values()))
+            told = walk.left.keys() - {StepName.STOP_APPLICATIONS}  # named one by one in why
+            left = left_behind(work.plan, told, cut_over=work.turned)
             return f"{sentence} Not everything could be undone: {ended(why)} {left}"
-        if StepName.CUT_OVER not in work.facts:
+        if StepName.DROP_DATABASE in work.facts and work.plan.live and not work.turned:
+            gone = f"{work.plan.target.database} was dropped before and is GONE, as drop-first says"
+            return f"{sentence} {gone}; restore again, from this dump or an older one."
+        if not work.turned:
             return f"{sentence} What was begun was undone; the live database was not changed."
         return f"{sentence} The restored database serves.{_remains(work)}"
 
-    def _verdict(self, work: Work) -> tuple[str, str]:
+    def _verdict(self, walk: Walk[Work]) -> Ending:
+        work = walk.work
         name, rest = work.plan.target.database, _remains(work)
-        if self._late:
-            return "failed", f"{name} is restored and serves, but: {'; '.join(self._late)}.{rest}"
+        if walk.late:
+            return "failed", f"{name} is restored and serves, but: {'; '.join(walk.late)}.{rest}"
         if work.facts.get(StepName.CHECKLIST, {}).get("green"):
             return "succeeded", f"{name} is restored, all points green.{rest}"
         return "unverified", f"{name} is restored, but not every point is green.{rest}"
@@ -250,7 +189,7 @@ class RestoreRun:
 
 def _remains(work: Work) -> str:
     """Say what somebody still has to know or do after the cut-over."""
-    kept = f" The old database is kept as {work.plan.set_aside}." if work.plan.live else ""
+    kept = f" The old database is kept as {work.plan.set_aside}." if work.plan.replaced else ""
     if StepName.JOBS not in work.facts:
         paused = work.learned(StepName.RESTORING_OFF, "paused")
         return kept + (f" Jobs still paused: {', '.join(map(str, paused))}." if paused else "")
@@ -259,30 +198,18 @@ def _remains(work: Work) -> str:
     return kept + (held if waiting else "")
 
 
-def _outcome_of(error: TsbotError) -> str:
-    if isinstance(error, GateNotPassed):
-        return "cancelled" if error.reason == "cancelled" else "not approved"
-    if isinstance(error, RunCancelled):
-        return "cancelled"
-    return "refused" if isinstance(error, PreflightFailed | Refused) else "failed"
+def _evidence(work: Work) -> Evidence:
+    """Return what approvers vote on.
+
+    Raises:
+        StepFailed: the copy that was compared is no longer there.
+    """
+    oid = work.side_oid() or 0
+    _require(work.cluster, oid)
+    learned = work.learned(StepName.ANALYZE, "evidence")
+    return Evidence(oid, tuple(str(line) for line in learned))
 
 
-def _drift(old: Plan, new: Plan) -> str:
-    """Name what changed between approval and action."""
-    changes = (
-        (
-            "the dump",
-            (old.backup.file.size, old.backup.sha256),
-            (new.backup.file.size, new.backup.sha256),
-        ),
-        ("the live database", old.live and old.live.oid, new.live and new.live.oid),
-        ("the container", old.container.id, new.container.id),
-        ("the server", old.system_identifier, new.system_identifier),
-        ("the running applications", _ids(old), _ids(new)),
-    )
-    changed = [what for what, before, after in changes if before != after]
-    return f"{' and '.join(changed) or 'the plan'} changed after the request"
-
-
-def _ids(plan: Plan) -> frozenset[str]:
-    return frozenset(a.id for a in plan.applications)
+def _require(cluster: Cluster, side_oid: int) -> None:
+    if cluster.database_by_oid(side_oid) is None:
+        raise StepFailed("the restored copy is gone; somebody dropped it")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core import events as ev
+from bot.core.change_plan import ChangePlan
 from bot.core.errors import StepFailed, TsbotError
 from bot.core.journal import Journal
 from bot.core.plan import Plan, StepName
@@ -91,7 +92,7 @@ class StepLog:
             )
         )
 
-    def planned(self, plan: Plan) -> None:
+    def planned(self, plan: Plan | ChangePlan) -> None:
         """Write down the plan."""
         self.journal.record(
             ev.RunPlanned(run_id=self.run_id, at=self.clock.now(), plan=plan, digest=plan.digest())

@@ -93,6 +93,7 @@ def _target(name: str, section: TargetSection) -> TargetSettings:
             applications=section.applications,
             extensions=section.extensions,
             strategy=section.strategy,
+            gate=section.gate,
             ownership=section.ownership,
             superuser=section.superuser,
             exec_user=section.exec_user,

@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from bot.core.models import ContainerRef, Ownership, Strategy
+from bot.core.models import ContainerRef, GateAt, Ownership, Strategy
 from bot.settings import dsn, values
 from bot.settings.sections import Section, SomeTime, Time, Where
 
@@ -74,8 +74,14 @@ class TargetSection(Section):
         default=EXTENSIONS, description="created before the restore, in this order"
     )
     strategy: Strategy = Field(
-        default=Strategy.IN_PLACE,
-        description="in-place: applications are down for the whole restore",
+        default=Strategy.SWAP,
+        description="swap: applications are down for seconds; in-place: for the whole restore; "
+        "drop-first: so too, and the old database is dropped before, for small disks",
+    )
+    gate: GateAt = Field(
+        default=GateAt.EVIDENCE,
+        description="evidence: approvers are asked before the first destructive step, in a swap "
+        "once the copy is compared; start: before anything is done",
     )
     ownership: Ownership = Field(
         default=Ownership.DUMP,

@@ -16,6 +16,7 @@ from bot.core.models import (
     DatabaseFacts,
     Origin,
     Person,
+    Strategy,
     Target,
 )
 from bot.core.plan import Loss, Plan
@@ -54,7 +55,7 @@ def a_backup(name: str = "tsdb_2026-02-28.dump") -> Backup:
 
 def a_plan(**changes: Any) -> Plan:
     """Return a plan of an in-place restore; `changes` replace its fields."""
-    target = Target("demo", "tsdb", ContainerRef("db"), "/backups")
+    target = Target("demo", "tsdb", ContainerRef("db"), "/backups", strategy=Strategy.IN_PLACE)
     plan = Plan(
         run_id=RUN,
         target=target,

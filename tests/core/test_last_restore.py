@@ -16,7 +16,7 @@ from bot.core.journal import Journal
 from bot.core.last_restore import broken_off, last_restore
 from bot.core.plan import StepName
 from tests.adapters.audit import SteppingClock
-from tests.core.run_samples import RUN, finished, planned, requested
+from tests.core.run_samples import RUN, a_plan, finished, planned, requested
 
 
 @pytest.fixture
@@ -71,5 +71,5 @@ def test_the_last_restore_names_the_file_where_the_request_said_latest(store: Au
     )
     restored = last_restore(store.log, "demo")
     assert restored is not None
-    assert restored.backup == plan.plan.backup.file.name != requested().backup
+    assert restored.backup == a_plan().backup.file.name != requested().backup
     assert restored.set_aside == "tsdb_before"

@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.models import Container, ContainerRef, Ownership, Strategy
-from bot.core.plan import MAX_NAME, ORDER, SPECS, Loss, Plan, StepName, set_aside_name, side_name
+from bot.core.plan import (
+    MAX_NAME,
+    ORDER,
+    SPECS,
+    Evidence,
+    Loss,
+    Plan,
+    StepName,
+    set_aside_name,
+    side_name,
+)
 from tests.core.run_samples import LIVE, START, a_backup, a_plan
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
@@ -44,7 +54,45 @@ def test_preflight_comes_first_and_the_checklist_last() -> None:
 
 def test_what_takes_something_away_is_marked_destructive() -> None:
     destructive = {spec.name for spec in SPECS.values() if spec.destructive}
-    assert destructive == {StepName.STOP_APPLICATIONS, StepName.CUT_OVER, StepName.RESTART}
+    assert destructive == {
+        StepName.STOP_APPLICATIONS,
+        StepName.DROP_DATABASE,
+        StepName.CUT_OVER,
+        StepName.RESTART,
+        StepName.SWAP_BACK,
+        StepName.DROP_KEPT,
+    }
+
+
+def test_a_swap_takes_nothing_away_before_the_copy_is_compared() -> None:
+    order = ORDER[Strategy.SWAP]
+    compared = order.index(StepName.ANALYZE)
+    assert [name for name in order[: compared + 1] if SPECS[name].destructive] == []
+    assert order[compared + 1 :][:3] == (
+        StepName.STOP_APPLICATIONS,
+        StepName.CUT_OVER,
+        StepName.START_APPLICATIONS,
+    )
+
+
+def test_drop_first_drops_the_old_database_before_it_makes_the_new_one() -> None:
+    order = ORDER[Strategy.DROP_FIRST]
+    dropped = order.index(StepName.DROP_DATABASE)
+    assert order[dropped - 1 : dropped + 2] == (
+        StepName.STOP_APPLICATIONS,
+        StepName.DROP_DATABASE,
+        StepName.CREATE_DATABASE,
+    )
+    assert on_target(strategy=Strategy.DROP_FIRST).replaced is None
+
+
+def test_the_evidence_is_part_of_what_is_approved() -> None:
+    seen = Evidence(17, ("rows: 12 in 3 tables",))
+    digests = {
+        a_plan(evidence=evidence).digest()
+        for evidence in (None, seen, replace(seen, side_oid=18), replace(seen, lines=()))
+    }
+    assert len(digests) == 4
 
 
 def test_every_step_has_a_description_under_its_own_name() -> None:

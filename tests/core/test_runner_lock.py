@@ -34,13 +34,11 @@ def ending(error: Exception, *, at_the_end: bool) -> ev.RunFinished:
     told: list[Any] = []
     cluster = SimpleNamespace(advisory_lock=lock)
     host = DockerHost("unix:///nowhere/docker.sock")
-    preflight: Any = SimpleNamespace(target=a_plan().target, cluster=cluster, host=host)
     clock: Any = SimpleNamespace(now=lambda: START)
+    bench: Any = SimpleNamespace(target=a_plan().target, cluster=cluster, host=host, clock=clock)
     journal: Any = SimpleNamespace(record_safe=told.append)
     gate: Any = None
-    Idle(
-        RUN, RestoreRequest("demo", "latest"), ANA, preflight, gate, journal, clock, bool
-    ).execute()
+    Idle(RUN, RestoreRequest("demo", "latest"), ANA, bench, gate, journal, bool).execute()
     (finished,) = told
     assert isinstance(finished, ev.RunFinished)
     return finished

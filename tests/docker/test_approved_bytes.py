@@ -13,8 +13,9 @@ from bot.adapters.postgres import PostgresCluster
 from bot.core import events as ev
 from bot.core.audit import Draft, Phase, Query
 from bot.core.bench import Bench
+from bot.core.change_plan import ChangePlan
 from bot.core.journal import Journal
-from bot.core.models import ContainerRef, Person, Target
+from bot.core.models import ContainerRef, Person, Strategy, Target
 from bot.core.plan import Plan, StepName
 from bot.core.prepare import RestoreRequest
 from bot.core.requests import new_run_id
@@ -54,7 +55,10 @@ class Incident:
     happen: Callable[[], object]
     over: bool = field(default=False, init=False)
 
-    def approve(self, plan: Plan, requester: Person) -> tuple[Person, ...]:
+    def foresee(self, plan: Plan) -> None:
+        pass
+
+    def approve(self, plan: Plan | ChangePlan, requester: Person) -> tuple[Person, ...]:
         if self.when[0] is ev.GateClosed:
             self.happen()
         return (requester,)
@@ -77,6 +81,7 @@ def restored(
         "/backup",
         tuple(ContainerRef(str(a.name)) for a in installation.applications),
         EXTENSIONS,
+        Strategy.IN_PLACE,
     )
     clock, run_id = SystemClock(), new_run_id()
     host = DockerHost(str(installation.target.get("docker", DEFAULT_ENGINE)))
@@ -85,7 +90,7 @@ def restored(
     journal = Journal(store.log, incident, Draft("run", Phase.NOTE, target="prod"), clock)
     try:
         finished = RestoreRun(
-            run_id, RestoreRequest("prod", name), DORA, bench.preflight, incident, journal, clock,
+            run_id, RestoreRequest("prod", name), DORA, bench, incident, journal,
             cancelled.is_set,
         ).execute()  # fmt: skip
         drafts = [e.draft for e in store.log.entries(Query(run_id=run_id))]

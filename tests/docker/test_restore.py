@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from bot.core.audit import Phase
-from bot.core.plan import SPECS, StepName
+from bot.core.models import Strategy
+from bot.core.plan import ORDER, SPECS, StepName
 from tests.docker.dumps import take_dump, truncated
 from tests.docker.environment import Prepared
 from tests.docker.proxy import running_proxy
@@ -26,7 +27,9 @@ from tests.docker.sample import (
 from tests.docker.tsbot import Finished, Installation, age, installed
 
 SMALL_ROWS = {"influx_data": SMALL.rows, "sensors": 50, "notes": 9}
-GUIDE = {spec.name: int(spec.number) for spec in SPECS.values() if spec.number}
+GUIDE = {
+    name: int(SPECS[name].number) for name in ORDER[Strategy.IN_PLACE] if SPECS[name].number
+}
 SETTINGS = f"""
 ALTER DATABASE {DATABASE} SET work_mem = '7MB';
 ALTER DATABASE {DATABASE} CONNECTION LIMIT 77;

@@ -276,6 +276,7 @@ def installed(
             "applications": [web, {"service": "worker", "project": project}, idle],
             "docker": os.environ.get("DOCKER_HOST") or DEFAULT_ENGINE,
             "extensions": list(extensions),
+            "strategy": "in-place",
         }
         yield Installation(database, applications, directory, database.password, target)
     finally:

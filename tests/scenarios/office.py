@@ -204,5 +204,6 @@ class Office:
             "applications": [self.site.application.name, self.site.idle.name],
             "docker": os.environ.get("DOCKER_HOST") or DEFAULT_ENGINE,
             "stop_timeout": "3s",
+            "strategy": "in-place",
             **changes,
         }

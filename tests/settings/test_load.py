@@ -19,7 +19,7 @@ def test_a_file_with_one_target_and_nothing_else_is_enough(load: Load) -> None:
     target = settings.targets["prod"]
     assert target.target.name == "prod"
     assert target.target.container == ContainerRef(name="ecoanp-db")
-    assert target.target.strategy is Strategy.IN_PLACE
+    assert target.target.strategy is Strategy.SWAP
     assert target.target.ownership is Ownership.DUMP
     assert target.maintenance_database == "postgres"
     assert target.docker.url == "unix:///var/run/docker.sock"

@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 from bot.adapters.postgres import databases, extension, files, sessions, settings
 from bot.adapters.postgres.connection import LOCK_TIMEOUT, STATUS_TIMEOUT, Connector
 from bot.adapters.postgres.database import PostgresDatabase
+from bot.core.database_settings import DatabaseSettings
 from bot.core.models import BackupFile, DatabaseFacts, ServerIdentity, Session
 
 CONNECT_TIMEOUT = 10.0
@@ -147,11 +148,16 @@ class PostgresCluster:
         with self._connector.session(lock_timeout=LOCK_TIMEOUT) as connection:
             databases.allow_connections(connection, name, allowed)
 
-    def carry_settings(self, source: str, destination: str) -> None:
-        """Copy grants, connection limit and ALTER DATABASE / ALTER ROLE IN DATABASE settings,
-        except timescaledb.restoring."""
+    def database_settings(self, name: str) -> DatabaseSettings | None:
+        """Return grants, connection limit and settings of a database, except
+        timescaledb.restoring; None where it does not exist."""
+        with self._connector.session() as connection:
+            return settings.read(connection, name)
+
+    def apply_settings(self, name: str, wanted: DatabaseSettings) -> None:
+        """Give a database these grants, this limit and these settings, in one transaction."""
         with self._connector.session(lock_timeout=LOCK_TIMEOUT) as connection:
-            settings.carry(connection, source, destination)
+            settings.apply(connection, name, wanted)
 
     def rename(self, *renames: tuple[str, str]) -> None:
         """Rename databases, all in one transaction."""

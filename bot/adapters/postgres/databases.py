@@ -54,7 +54,7 @@ def create(
 ) -> DatabaseFacts:
     """Create a database from template0, which no image has installed an extension into.
 
-    Nobody but superusers can connect to it until `settings.carry` lets them: the live database may
+    Nobody but superusers can connect to it until `settings.apply` lets them: the live database may
     keep people out who would read or plant something here while it is being restored.
 
     Raises:

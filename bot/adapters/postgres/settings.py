@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from psycopg import sql
 
 from bot.adapters.postgres.connection import Connection
+from bot.core.database_settings import DatabaseGrant, DatabaseSettings, StoredSetting
 
 LIST_SETTINGS = frozenset(
     {
@@ -22,6 +23,9 @@ LIST_SETTINGS = frozenset(
 """Settings stored as a list of quoted names (GUC_LIST_QUOTE, the same six as in pg_dump)."""
 
 _LEFT_BEHIND = "timescaledb.restoring"
+
+_PRIVILEGES = frozenset({"CONNECT", "CREATE", "TEMPORARY"})
+"""All there are on a database. Source: PostgreSQL's documentation, "Privileges"."""
 
 _STORED = """
 SELECT r.rolname, split_part(c.entry, '=', 1), substr(c.entry, strpos(c.entry, '=') + 1)
@@ -46,17 +50,30 @@ SELECT d.datconnlimit, d.datacl IS NOT NULL, pg_catalog.pg_get_userbyid(d.datdba
   FROM pg_catalog.pg_database d WHERE d.datname = %s
 """
 
-Grant = tuple[str | None, str, bool]
 
+def read(connection: Connection, name: str) -> DatabaseSettings | None:
+    """Return a database's own settings, None where there is no such database.
 
-def carry(connection: Connection, source: str, destination: str) -> None:
-    """Give one database the grants, connection limit and settings of another, in one transaction.
-
-    Settings the destination has and the source lacks stay; ``timescaledb.restoring`` is not copied.
-    Where there is no such source, the destination is opened to everybody, as new ones are.
+    ``timescaledb.restoring`` is left out.
     """
+    own = connection.execute(_OWN_SETTINGS, [name]).fetchone()
+    if own is None:
+        return None
+    rows = connection.execute(_STORED, [name]).fetchall()
+    stored = tuple(StoredSetting(*row) for row in rows if row[1].lower() != _LEFT_BEHIND)
+    grants = None
+    if own[1]:
+        grants = tuple(DatabaseGrant(*row) for row in connection.execute(_GRANTS, [name]))
+    limit = own[0] if own[0] >= -1 else -1  # -2: its DROP was interrupted
+    return DatabaseSettings(stored, limit, grants)
+
+
+def apply(connection: Connection, name: str, settings: DatabaseSettings) -> None:
+    """Give a database these settings, in one transaction; those it has beyond them stay."""
     with connection.transaction():
-        for statement in _statements(connection, source, destination):
+        own = connection.execute(_OWN_SETTINGS, [name]).fetchone()
+        owner = own[2] if own is not None else ""
+        for statement in _statements(sql.Identifier(name), owner, settings):
             connection.execute(statement)
 
 
@@ -66,27 +83,22 @@ def split_list(value: str) -> list[str]:
     return [quoted.replace('""', '"') or plain for quoted, plain in names]
 
 
-def _statements(connection: Connection, source: str, destination: str) -> Iterator[sql.Composed]:
-    database = sql.Identifier(destination)
-    for role, name, value in connection.execute(_STORED, [source]).fetchall():
-        if name.lower() != _LEFT_BEHIND:
-            yield _setting(database, role, name, value)
-    limit = connection.execute(_OWN_SETTINGS, [source]).fetchone()
-    most = limit[0] if limit is not None and limit[0] >= -1 else -1  # -2: its DROP was interrupted
-    yield sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(database, sql.Literal(most))
-    if limit is not None and limit[1]:
-        owner = connection.execute(_OWN_SETTINGS, [destination]).fetchone()
-        yield from _grants(
-            database,
-            owner[2] if owner is not None else limit[2],
-            connection.execute(_GRANTS, [source]).fetchall(),
-        )
+def _statements(
+    database: sql.Identifier, owner: str, settings: DatabaseSettings
+) -> Iterator[sql.Composed]:
+    for stored in settings.stored:
+        yield _setting(database, stored)
+    limit = sql.Literal(settings.limit)
+    yield sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(database, limit)
+    if settings.grants is not None:
+        yield from _grants(database, owner, settings.grants)
 
 
-def _setting(database: sql.Identifier, role: str | None, name: str, value: str) -> sql.Composed:
+def _setting(database: sql.Identifier, stored: StoredSetting) -> sql.Composed:
+    name, value = stored.name, stored.value
     whose = sql.SQL("DATABASE {}").format(database)
-    if role is not None:
-        whose = sql.SQL("ROLE {} IN DATABASE {}").format(sql.Identifier(role), database)
+    if stored.role is not None:
+        whose = sql.SQL("ROLE {} IN DATABASE {}").format(sql.Identifier(stored.role), database)
     # A list given as one string would be taken for one name with commas in it.
     values = split_list(value) if name.lower() in LIST_SETTINGS else [value]
     return sql.SQL("ALTER {} SET {} TO {}").format(
@@ -96,15 +108,19 @@ def _setting(database: sql.Identifier, role: str | None, name: str, value: str) 
     )
 
 
-def _grants(database: sql.Identifier, owner: str, grants: list[Grant]) -> Iterator[sql.Composed]:
+def _grants(
+    database: sql.Identifier, owner: str, grants: tuple[DatabaseGrant, ...]
+) -> Iterator[sql.Composed]:
     # Everybody may connect to a new database until that is taken away.
     yield sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC, {}").format(
         database, sql.Identifier(owner)
     )
-    for role, privilege, grantable in grants:
+    for grant in grants:
+        if grant.privilege not in _PRIVILEGES:  # it may come from a log that somebody has edited
+            continue
         yield sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
-            sql.SQL(privilege),  # one of PostgreSQL's own words
+            sql.SQL(grant.privilege),  # one of PostgreSQL's own words
             database,
-            sql.SQL("PUBLIC") if role is None else sql.Identifier(role),
-            sql.SQL(" WITH GRANT OPTION" if grantable else ""),
+            sql.SQL("PUBLIC") if grant.role is None else sql.Identifier(grant.role),
+            sql.SQL(" WITH GRANT OPTION" if grant.grantable else ""),
         )

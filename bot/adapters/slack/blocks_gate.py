@@ -21,10 +21,10 @@ from bot.adapters.slack.blocks import (
     section,
     words,
 )
-from bot.adapters.slack.blocks_plan import lists, loss, lost_text, steps, what
+from bot.adapters.slack.blocks_change import body, cost, title, wish
 from bot.core.approvals import APPROVE, VETO, GateNotice
 from bot.core.redaction import safe_line
-from bot.core.wording import counted, moment, shortened, size
+from bot.core.wording import counted, moment, shortened
 
 _MENTIONS = 40
 
@@ -34,12 +34,9 @@ def gate(notice: GateNotice, outcome: str = "") -> Look:
     plan = notice.plan
     vote = _closed(outcome) if outcome else _how_to_vote(notice)
     blocks = [
-        header(f"{'Closed' if outcome else 'Approval needed'}: restore {plan.target.name}"),
+        header(f"{'Closed' if outcome else 'Approval needed'}: {title(plan)}"),
         vote,
-        loss(plan, notice.opened_at),
-        what(plan, notice.requester),
-        *lists(plan),
-        steps(plan),
+        *body(plan, notice.requester, notice.opened_at),
         context(f"Run `{plain(plan.run_id, 40)}` · digest `{plain(notice.digest, 64)}`"),
     ]
     text = f"Closed: {plain(outcome, 300)}" if outcome else _fallback(notice)
@@ -48,12 +45,10 @@ def gate(notice: GateNotice, outcome: str = "") -> Look:
 
 def _fallback(notice: GateNotice) -> str:
     """All a locked phone shows: its first line decides whether somebody gets up."""
-    plan, backup = notice.plan, notice.plan.backup
-    taken = f", taken {moment(backup.taken_at)}" if backup.taken_at else ""
+    plan = notice.plan
     return (
-        f"{plain(notice.requester.name or notice.requester.id, 80)} wants to restore"
-        f" {plain(plan.target.name, 80)} from {plain(backup.file.name)}"
-        f" ({size(backup.file.size)}{taken}). {lost_text(plan, notice.opened_at)}"
+        f"{plain(notice.requester.name or notice.requester.id, 80)} wants to {wish(plan)}."
+        f" {cost(plan, notice.opened_at)}"
         f" React :{APPROVE}: to approve or :{VETO}: to stop it, before"
         f" {moment(notice.expires_at)}. Run {plain(plan.run_id, 40)},"
         f" digest {plain(notice.digest[:12])}. {_approvers(notice)}"

@@ -14,6 +14,7 @@ from bot.adapters.slack.blocks import (
     who,
     words,
 )
+from bot.core.change_plan import ChangePlan
 from bot.core.models import Person
 from bot.core.plan import Plan
 from bot.core.redaction import safe_line
@@ -23,9 +24,18 @@ _APPLICATIONS = 20
 
 
 def lost_text(plan: Plan, now: datetime) -> str:
-    """Return what would be lost in one sentence."""
+    """Return what would be lost, in one sentence, or in two where there is no way back."""
     if plan.live is None:
         return "Nothing is lost: the database does not exist yet."
+    return f"{_no_way_back(plan)}{_lost(plan, now)}"
+
+
+def _no_way_back(plan: Plan) -> str:
+    gone = plan.replaced is None
+    return "drop-first: the old database is DROPPED for good, before the restore. " if gone else ""
+
+
+def _lost(plan: Plan, now: datetime) -> str:
     if plan.loss.since is None:
         return "Would be lost: everything written since the dump, whose time is unknown."
     span = duration((now - plan.loss.since).total_seconds())
@@ -41,7 +51,7 @@ def loss(plan: Plan, now: datetime) -> Json:
     dumped = [words("Time of the dump: "), date(since)] if since else []
     row = [words("Newest row in the live database: "), date(newest)] if newest else []
     unknown = [] if newest else [words("Newest row in the live database: not known quickly")]
-    kept = [words("The old database is kept as "), name(plan.set_aside)]
+    kept = [words("The old database is kept as "), name(plan.set_aside)] if plan.replaced else []
     return paragraph(lost, dumped, row or unknown, kept)
 
 
@@ -73,19 +83,31 @@ def _version(text: str) -> str:
     return shortened(safe_line(text), 40) or "unknown"
 
 
+def evidence(plan: Plan) -> list[Json]:
+    """Return what the restored copy was found to be, once there is one."""
+    if plan.evidence is None:
+        return []
+    told = [words("The copy beside the live database, compared with the dump", bold=True)]
+    return [paragraph(told), bullets(plan.evidence.lines, most=12, chars=200)]
+
+
 def lists(plan: Plan) -> list[Json]:
     """Return warnings and retention jobs, where there are any."""
-    blocks: list[Json] = []
-    for title, items in (
-        ("Warnings", plan.warnings),
-        ("Retention jobs that would drop what is restored", plan.retention),
-    ):
-        if items:
-            blocks += [paragraph([words(title, bold=True)]), bullets(items, most=8, chars=200)]
-    return blocks
+    early = (f"Approved before anything is done: {plan.early_gate}",) if plan.early_gate else ()
+    return [
+        *warned("Warnings", (*early, *plan.warnings)),
+        *warned("Retention jobs that would drop what is restored", plan.retention),
+    ]
 
 
-def steps(plan: Plan) -> Json:
+def warned(title: str, items: tuple[str, ...]) -> list[Json]:
+    """Return a list under its title, nothing where it is empty."""
+    if not items:
+        return []
+    return [paragraph([words(title, bold=True)]), bullets(items, most=8, chars=200)]
+
+
+def steps(plan: Plan | ChangePlan) -> Json:
     """Return the steps, the destructive ones marked, and the applications they stop."""
     rows = [[words("Steps", bold=True)]]
     for spec in plan.steps:
@@ -96,7 +118,7 @@ def steps(plan: Plan) -> Json:
     return paragraph(*rows, _applications(plan))
 
 
-def _applications(plan: Plan) -> list[Json]:
+def _applications(plan: Plan | ChangePlan) -> list[Json]:
     row: list[Json] = []
     for container in plan.applications[:_APPLICATIONS]:
         row += [words(", " if row else "Stopped and started again: "), name(container.name, 64)]

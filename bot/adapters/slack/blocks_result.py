@@ -13,6 +13,7 @@ from bot.adapters.slack.blocks import (
     fit,
     header,
     log_head,
+    mention,
     mention_of,
     name,
     paragraph,
@@ -21,12 +22,14 @@ from bot.adapters.slack.blocks import (
     pointer,
     preformatted,
     rich_sentence,
+    section,
     who,
     words,
 )
 from bot.adapters.slack.blocks_buttons import buttons
 from bot.adapters.slack.blocks_card import OUTCOMES
-from bot.adapters.slack.blocks_plan import lists, loss, steps, what
+from bot.adapters.slack.blocks_change import body as plan_body
+from bot.core.events import ApprovalForeseen
 from bot.core.models import Check, Person, Verdict
 from bot.core.permissions import ARM_RETENTION, REFRESH_ALL
 from bot.core.plan import StepName
@@ -127,6 +130,17 @@ def note(pieces: Sequence[tuple[str, str]]) -> Look:
     return fit(plain(title, 300), blocks[-40:], "")
 
 
+def foreseen(event: ApprovalForeseen) -> Look:
+    """Return what tells approvers, at the start, that they will be needed."""
+    plan = event.plan
+    ids = " ".join(map(mention, event.approvers[:40]))
+    told = (
+        f"{ids} run `{plain(event.run_id, 40)}` restores {plain(plan.target.name, 80)} beside the "
+        "live database, which serves on. You will be asked here once the copy is compared."
+    )
+    return fit(told, [section(told)], event.run_id)
+
+
 def _for(person: Person | None) -> list[Json]:
     return [who(person), words(" ")] if person else []
 
@@ -146,8 +160,7 @@ def _dry_run(view: RunView) -> list[Json]:
     if plan is None or view.outcome != "dry run":
         return []
     digest = context(f"Digest `{plain(plan.digest(), 64)}`")
-    told = (loss(plan, view.updated_at), what(plan, view.requester))
-    return [*told, *lists(plan), steps(plan), digest]
+    return [*plan_body(plan, view.requester, view.updated_at), digest]
 
 
 def _numbers(view: RunView) -> Json:

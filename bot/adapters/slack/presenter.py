@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.adapters.slack.blocks_card import Permalink, card
-from bot.adapters.slack.blocks_result import decision, failure, result, unwitnessed
+from bot.adapters.slack.blocks_result import decision, failure, foreseen, result, unwitnessed
 from bot.adapters.slack.outbox import Outbox
 from bot.adapters.slack.pending import Priority
 from bot.core import events as ev
@@ -107,6 +107,8 @@ class SlackPresenter:
             good = event.outcome == "succeeded"
             priority = Priority.DECISION if good else Priority.FAILURE
             self._outbox.announce(channel, run_id, result(view), priority)
+        elif isinstance(event, ev.ApprovalForeseen):
+            self._outbox.announce(channel, run_id, foreseen(event), Priority.DECISION)
         elif isinstance(event, ev.GateClosed):
             gate = view.gate
             if gate is not None and gate.digest == event.digest:  # else of an older plan

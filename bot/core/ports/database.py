@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from bot.core.database_settings import DatabaseSettings
 from bot.core.inventory import Inventory
 from bot.core.models import (
     BackupFile,
@@ -152,7 +153,7 @@ class Cluster(Protocol):
 
     def create_database(self, name: str, like: DatabaseFacts | None, comment: str) -> DatabaseFacts:
         """Create a database from template0 with the owner, encoding, locale and tablespace of
-        ``like``, and set its comment; only superusers enter it before `carry_settings`."""
+        ``like``, and set its comment; only superusers enter it before `apply_settings`."""
         ...
 
     def drop_database(self, name: str) -> None:
@@ -163,9 +164,13 @@ class Cluster(Protocol):
         """Set ALLOW_CONNECTIONS, committed at once."""
         ...
 
-    def carry_settings(self, source: str, destination: str) -> None:
-        """Copy grants, connection limit and ALTER DATABASE / ALTER ROLE IN DATABASE settings,
-        except timescaledb.restoring; a source that does not exist lets everybody in."""
+    def database_settings(self, name: str) -> DatabaseSettings | None:
+        """Return grants, connection limit and ALTER DATABASE / ALTER ROLE IN DATABASE settings,
+        except timescaledb.restoring; None where there is no such database."""
+        ...
+
+    def apply_settings(self, name: str, wanted: DatabaseSettings) -> None:
+        """Give a database these grants, this limit and these settings, in one transaction."""
         ...
 
     def rename(self, *renames: tuple[str, str]) -> None:

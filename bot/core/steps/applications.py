@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from bot.core.errors import EngineRefused, StepFailed, Unavailable
 from bot.core.models import Container
 from bot.core.plan import StepName
-from bot.core.steps.stage import Intent, Outcome, Stage, Work
+from bot.core.steps.stage import Intent, Outcome, Stage, Tools
 
 _ENGINE_BACK_WITHIN = timedelta(minutes=1)  # a restart of the engine takes seconds
 _PAUSE = 1.0  # seconds between tries
@@ -17,39 +18,45 @@ def _names(containers: tuple[Container, ...]) -> str:
     return ", ".join(c.name for c in containers) or "none is running"
 
 
-def _stop_intent(work: Work) -> Intent:
-    applications = work.plan.applications
+def _stop_intent(work: Tools) -> Intent:
+    applications = work.applications
     return Intent(f"stop {_names(applications)}", {"applications": [c.name for c in applications]})
 
 
-def _stop(work: Work) -> Outcome:
-    applications = work.plan.applications
-    for done, container in enumerate(applications):
-        work.progress(done / len(applications), container.name)
-        timeout = container.stop_timeout or work.plan.target.stop_timeout
-        work.host.stop(container.id, timeout)
+def _stop(work: Tools) -> Outcome:
+    """Stop all of them at the same time: people wait for the slowest, not for the sum."""
+    applications = work.applications
+    with ThreadPoolExecutor(max(1, len(applications)), thread_name_prefix="stop") as threads:
+        stopping = [threads.submit(_stop_one, work, container) for container in applications]
+        for done, (container, stopped) in enumerate(zip(applications, stopping, strict=True)):
+            work.progress(done / len(applications), container.name)
+            stopped.result()
     return Outcome(f"stopped {_names(applications)}", {"stopped": [c.name for c in applications]})
 
 
-def _start_intent(work: Work) -> Intent:
-    return Intent(f"start {_names(work.plan.applications)}")
+def _stop_one(work: Tools, container: Container) -> None:
+    work.host.stop(container.id, container.stop_timeout or work.target.stop_timeout)
 
 
-def _start(work: Work) -> Outcome:
+def _start_intent(work: Tools) -> Intent:
+    return Intent(f"start {_names(work.applications)}")
+
+
+def _start(work: Tools) -> Outcome:
     problems = _start_each(work)
     if problems:
         raise StepFailed("not every application could be started: " + "; ".join(problems))
-    return Outcome(f"started {_names(work.plan.applications)}")
+    return Outcome(f"started {_names(work.applications)}")
 
 
-def _start_each(work: Work) -> list[str]:
+def _start_each(work: Tools) -> list[str]:
     """Start all of them, one failure not keeping the others down, nor an engine that is away."""
     until = work.clock.now() + _ENGINE_BACK_WITHIN
-    tried = (_start_one(work, container, until) for container in work.plan.applications)
+    tried = (_start_one(work, container, until) for container in work.applications)
     return [problem for problem in tried if problem]
 
 
-def _start_one(work: Work, container: Container, until: datetime) -> str:
+def _start_one(work: Tools, container: Container, until: datetime) -> str:
     """Start one, and say what is in the way where it does not; empty where it runs."""
     while True:
         try:
@@ -64,13 +71,13 @@ def _start_one(work: Work, container: Container, until: datetime) -> str:
         work.clock.wait(_PAUSE)
 
 
-def _start_again(work: Work) -> str:
+def _start_again(work: Tools) -> str:
     if StepName.START_APPLICATIONS in work.facts:
         return ""
     problems = _start_each(work)
     if problems:
         raise StepFailed("applications are DOWN, start them by hand: " + "; ".join(problems))
-    return f"started {_names(work.plan.applications)}" if work.plan.applications else ""
+    return f"started {_names(work.applications)}" if work.applications else ""
 
 
 STOP = Stage(StepName.STOP_APPLICATIONS, _stop_intent, _stop, undo=_start_again)

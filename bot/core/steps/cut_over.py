@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bot.core.codec import from_json
+from bot.core.database_settings import DatabaseSettings
 from bot.core.errors import DatabaseRefused, StepFailed
 from bot.core.models import Facts
 from bot.core.plan import StepName
@@ -18,11 +20,12 @@ _IN_USE = "55006"  # object_in_use: "database … is being accessed by other use
 def _intent(work: Work) -> Intent:
     plan = work.plan
     live = plan.target.database
-    if plan.live is None:
-        return Intent(f"rename {plan.side} to {live}")
+    facts = {"side_oid": work.side_oid()}
+    if plan.replaced is None:
+        return Intent(f"rename {plan.side} to {live}", facts)
     return Intent(
         f"end all sessions of {live}, rename it to {plan.set_aside} and {plan.side} to {live}",
-        {"oid": plan.live.oid, "side_oid": work.side_oid(), "set_aside": plan.set_aside},
+        {**facts, "oid": plan.replaced.oid, "set_aside": plan.set_aside},
     )
 
 
@@ -30,18 +33,33 @@ def _cut_over(work: Work) -> Outcome:
     plan = work.plan
     live = plan.target.database
     renames = [(plan.side, live)]
-    work.cluster.carry_settings(live, plan.side)
-    if plan.live is not None:
+    work.cluster.apply_settings(plan.side, _settings(work))
+    if plan.replaced is not None:
         work.cluster.allow_connections(live, False)
         renames.insert(0, (live, plan.set_aside))
     ended = _rename(work, renames)
-    facts: Facts = {"ended": ended, "set_aside": plan.set_aside if plan.live else ""}
+    facts: Facts = {"ended": ended, "set_aside": plan.set_aside if plan.replaced else ""}
     work.facts[StepName.CUT_OVER] = facts  # committed: whatever fails from here on, no way back
+    return _settle(work, facts, ended)
+
+
+def _settings(work: Work) -> DatabaseSettings:
+    """What the old database had; where it was dropped before, the log has it."""
+    if work.plan.replaced is not None:
+        return work.cluster.database_settings(work.plan.replaced.name) or DatabaseSettings()
+    noted = work.facts.get(StepName.DROP_DATABASE, {}).get("settings")
+    return from_json(DatabaseSettings, noted) if noted else DatabaseSettings()
+
+
+def _settle(work: Work, facts: Facts, ended: int) -> Outcome:
+    """Wake the workers and bring in pg_cron; repeated after a crash."""
+    plan = work.plan
     work.live.restart_workers()
     cron = _restore_cron(work)
-    kept = f"; the old database is kept as {plan.set_aside}" if plan.live else ""
+    kept = f"; the old database is kept as {plan.set_aside}" if plan.replaced else ""
     return Outcome(
-        f"{live} is now the restored database, {counted(ended, 'session')} ended{kept}{cron}",
+        f"{plan.target.database} is now the restored database, "
+        f"{counted(ended, 'session')} ended{kept}{cron}",
         facts,
     )
 
@@ -90,9 +108,9 @@ def _restore_cron(work: Work) -> str:
 def _undo(work: Work) -> str:
     """Let clients into the old database again, unless the renames were committed."""
     plan = work.plan
-    if plan.live is None:
+    if plan.replaced is None:
         return ""
-    found = work.cluster.database_by_oid(plan.live.oid)
+    found = work.cluster.database_by_oid(plan.replaced.oid)
     if found is None or found.name != plan.target.database or found.allows_connections:
         return ""
     work.cluster.allow_connections(found.name, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.core.codec import to_json
 from bot.core.errors import StepFailed
 from bot.core.plan import Plan, StepName
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
@@ -31,21 +32,51 @@ def wanted_extensions(work: Work) -> tuple[str, ...]:
     return (*first, *(n for n in names if n not in {TIMESCALEDB, PG_CRON}))
 
 
+def _drop_intent(work: Work) -> Intent:
+    """The old one's grants and settings go into the log: nothing else will hold them."""
+    live = work.plan.live
+    if live is None:
+        return Intent("nothing to drop: the database does not exist yet")
+    settings = work.cluster.database_settings(live.name)
+    return Intent(
+        f"drop {live.name} (oid {live.oid}) for good",
+        {"oid": live.oid, "settings": to_json(settings)},
+    )
+
+
+def _drop(work: Work) -> Outcome:
+    live = work.plan.live
+    if live is None:
+        return Outcome("nothing to drop")
+    found = work.cluster.find_database(live.name)
+    if found is None:
+        raise StepFailed(f"{live.name} is gone already, and not by this run")
+    if found.oid != live.oid:
+        raise StepFailed(f"{live.name} is not the database that was approved to be dropped")
+    settings = to_json(work.cluster.database_settings(live.name))
+    work.cluster.drop_database(live.name)
+    return Outcome(f"dropped {live.name}", {"oid": live.oid, "settings": settings})
+
+
 def _create_intent(work: Work) -> Intent:
-    return Intent(f"create database {work.plan.side} from template0")
+    return Intent(f"create database {work.plan.side} from template0", {"name": work.plan.side})
 
 
 def _create(work: Work) -> Outcome:
+    _drop_side(work)  # what a crash has left of it
     facts = work.cluster.create_database(work.plan.side, work.plan.live, comment(work.plan))
     return Outcome(f"created {facts.name}", {"oid": facts.oid, "name": facts.name})
 
 
 def _drop_side(work: Work) -> str:
-    """Drop the side database, unless the cut-over has made it the live one."""
+    """Drop the side database, unless the cut-over has made it the live one.
+
+    Its name holds the run's id. Its comment does as well, or is missing still.
+    """
     side = work.cluster.find_database(work.plan.side)
     if side is None:
         return ""
-    if side.comment != comment(work.plan) and side.oid != work.side_oid():
+    if side.comment not in {comment(work.plan), ""} and side.oid != work.side_oid():
         raise StepFailed(f"{work.plan.side} was not created by this run; it is left alone")
     work.cluster.drop_database(side.name)
     return f"dropped {side.name}"
@@ -79,6 +110,7 @@ def _pre_restore(work: Work) -> Outcome:
     return Outcome("timescaledb.restoring is on")
 
 
+DROP = Stage(StepName.DROP_DATABASE, _drop_intent, _drop)
 CREATE = Stage(StepName.CREATE_DATABASE, _create_intent, _create, undo=_drop_side)
 EXTENSIONS = Stage(StepName.EXTENSIONS, _extensions_intent, _extensions)
 PRE_RESTORE = Stage(StepName.PRE_RESTORE, _pre_restore_intent, _pre_restore)

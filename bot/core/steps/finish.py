@@ -54,7 +54,9 @@ def _analyze(work: Work) -> Outcome:
         raise StepFailed("the restored database differs from the dump: " + failed[0].evidence)
     counts = work.side.inventory().counts()
     shown = ", ".join(f"{n} {kind}" for kind, n in counts.items() if n)
-    return Outcome(f"analyzed; as in the dump: {shown}", {"counts": counts}, checks=checks)
+    evidence = [f"{c.name}: {c.evidence}" for c in checks]
+    facts = {"counts": counts, "evidence": evidence}
+    return Outcome(f"analyzed; as in the dump: {shown}", facts, checks=checks)
 
 
 def _compare(work: Work) -> Iterator[Check]:

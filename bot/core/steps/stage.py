@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from bot.core.dump import DumpReader
 from bot.core.manifest import Manifest
-from bot.core.models import Check, Facts
-from bot.core.plan import Plan, StepName
+from bot.core.models import Check, Container, Facts, Target
+from bot.core.plan import TURNING, Plan, StepName
 from bot.core.ports import Clock, Cluster, ContainerHost, Database
 from bot.core.toc import Toc
 
@@ -44,13 +46,10 @@ class Outcome:
 
 
 @dataclass
-class Work:
-    """A run's plan, its tools, and what its steps have learned so far.
+class Tools(ABC):
+    """What the steps of any gated run work with, and what they have learned so far.
 
     Args:
-        plan: what was approved.
-        toc: the dump's table of contents.
-        manifest: the dump's own catalog.
         host: the engine.
         cluster: the server.
         clock: time.
@@ -58,12 +57,11 @@ class Work:
         output: takes lines worth showing in the thread.
         cancelled: whether somebody asked to stop.
         relock: takes the advisory lock again after a restart.
-        rearm_retention: whether an approver said that retention may run again.
+        facts: what each step that ended has left for the later ones.
+        intents: what was written down before each step that was begun, also by a process that
+            died in it.
     """
 
-    plan: Plan
-    toc: Toc
-    manifest: Manifest
     host: ContainerHost
     cluster: Cluster
     clock: Clock
@@ -71,8 +69,71 @@ class Work:
     output: Callable[[tuple[str, ...]], None]
     cancelled: Callable[[], bool]
     relock: Callable[[], None]
+    facts: dict[StepName, Facts] = field(default_factory=dict, kw_only=True)
+    intents: dict[StepName, Facts] = field(default_factory=dict, kw_only=True)
+
+    @property
+    @abstractmethod
+    def target(self) -> Target:
+        """What is worked on."""
+
+    @property
+    @abstractmethod
+    def container(self) -> Container:
+        """The database's container."""
+
+    @property
+    @abstractmethod
+    def applications(self) -> tuple[Container, ...]:
+        """Those that ran when the run was planned; they are stopped and started again."""
+
+    @property
+    def live(self) -> Database:
+        """The database under the live name, whichever that is now."""
+        return self.cluster.database(self.target.database)
+
+    @property
+    def turned(self) -> bool:
+        """Whether the databases have changed places, so that there is no way back but another
+        change."""
+        return any(step in self.facts for step in TURNING)
+
+    def learned(self, step: StepName, key: str) -> list[object]:
+        """Return a list that an earlier step left, empty where it did not run."""
+        value = self.facts.get(step, {}).get(key, ())
+        return list(value) if isinstance(value, list | tuple) else []
+
+
+@dataclass
+class Work(Tools):
+    """A restore's plan and tools.
+
+    Args:
+        plan: what was approved.
+        toc: the dump's table of contents.
+        manifest: the dump's own catalog.
+        rearm_retention: whether an approver said that retention may run again.
+    """
+
+    plan: Plan
+    toc: Toc
+    manifest: Manifest
     rearm_retention: bool = False
-    facts: dict[StepName, Facts] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Target:
+        """What is restored."""
+        return self.plan.target
+
+    @property
+    def container(self) -> Container:
+        """The database's container."""
+        return self.plan.container
+
+    @property
+    def applications(self) -> tuple[Container, ...]:
+        """Those that ran when the run was planned."""
+        return self.plan.applications
 
     @property
     def side(self) -> Database:
@@ -80,19 +141,9 @@ class Work:
         return self.cluster.database(self.plan.side)
 
     @property
-    def live(self) -> Database:
-        """The database under the live name, whichever that is now."""
-        return self.cluster.database(self.plan.target.database)
-
-    @property
     def dump(self) -> DumpReader:
         """Reads the dump in the database's container."""
         return DumpReader(self.host, self.plan.container.id, self.plan.target.exec_user)
-
-    def learned(self, step: StepName, key: str) -> list[object]:
-        """Return a list that an earlier step left, empty where it did not run."""
-        value = self.facts.get(step, {}).get(key, ())
-        return list(value) if isinstance(value, list | tuple) else []
 
     def side_oid(self) -> int | None:
         """Return the oid of the database this run created, None before it did."""
@@ -100,26 +151,37 @@ class Work:
         return value if isinstance(value, int) else None
 
 
-def _nothing(_: Work) -> str:
+W = TypeVar("W", bound=Tools, contravariant=True)
+
+
+def _nothing(_: Tools) -> str:
     return ""
 
 
+def _to_be_done(_: Tools) -> Outcome | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Generic[W]):
     """One step of a run.
 
     Args:
         name: which.
         intent: what it is about to do, from the work so far; changes nothing.
-        act: does it. Raises StepFailed, or a port's error.
+        act: does it, and does it again where it was done half. Raises StepFailed, or a port's
+            error.
         undo: takes back what `act` did, also where it failed half-way, and says what it took
             back; an empty sentence where there was nothing. Goes by oid and run id, and is safe
             to repeat.
+        probe: after a crash, looks whether all of it was done, and returns what `act` would have
+            returned; None where it has to be done, or done again. Goes by oid and run id.
         safe: whether it makes things safe again, and so may go on without the audit log.
     """
 
     name: StepName
-    intent: Callable[[Work], Intent]
-    act: Callable[[Work], Outcome]
-    undo: Callable[[Work], str] = _nothing
+    intent: Callable[[W], Intent]
+    act: Callable[[W], Outcome]
+    undo: Callable[[W], str] = _nothing
+    probe: Callable[[W], Outcome | None] = _to_be_done
     safe: bool = False

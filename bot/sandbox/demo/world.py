@@ -221,6 +221,7 @@ database = "{sample.DATABASE}"
 applications = ["plant-writer", "plant-reader"]
 backup_dir = "{backups}"
 extensions = ["timescaledb", "vector", "plpgsql"]
+strategy = "in-place"
 """
 
 

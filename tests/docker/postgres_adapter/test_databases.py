@@ -8,8 +8,15 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from bot.adapters.postgres import PostgresCluster
+from bot.core.database_settings import DatabaseSettings
 from bot.core.errors import DatabaseRefused, DatabaseUnavailable
 from tests.docker.containers import DatabaseContainer
+
+
+def carry(cluster: PostgresCluster, source: str, destination: str) -> None:
+    settings = cluster.database_settings(source)
+    assert settings is not None
+    cluster.apply_settings(destination, settings)
 
 
 def facts_of_settings(container: DatabaseContainer, database: str) -> tuple[object, ...]:
@@ -89,7 +96,8 @@ def test_only_superusers_enter_a_new_database_before_settings_are_carried_over(
     with pytest.raises(psycopg.OperationalError, match="too many connections for database"):
         psycopg.connect(theirs)
     assert cluster.database(side).extensions()
-    cluster.carry_settings("there_was_none_before", side)
+    assert cluster.database_settings("there_was_none_before") is None
+    cluster.apply_settings(side, DatabaseSettings())
     psycopg.connect(theirs).close()
 
 
@@ -192,7 +200,7 @@ def test_grants_limit_and_settings_are_carried_over_but_not_restoring(
             sql.SQL("ALTER DATABASE {db} SET timescaledb.restoring TO 'on'").format(**names)
         )
     cluster.create_database(side, cluster.find_database(scratch_database), "")
-    cluster.carry_settings(scratch_database, side)
+    carry(cluster, scratch_database, side)
     assert facts_of_settings(shared_database, side) == wanted
     cluster.drop_database(side)
     cluster.drop_database(scratch_database)
@@ -205,5 +213,5 @@ def test_a_database_without_grants_of_its_own_gives_none(
     side: str,
 ) -> None:
     cluster.create_database(side, None, "")
-    cluster.carry_settings(scratch_database, side)
+    carry(cluster, scratch_database, side)
     assert facts_of_settings(shared_database, side) == (None, -1, [])

@@ -6,6 +6,7 @@ from typing import LiteralString
 import pytest
 
 from bot.adapters.postgres import PostgresDatabase
+from bot.core.database_settings import DatabaseSettings
 from bot.core.errors import DatabaseRefused
 from bot.core.models import ContinuousAggregate
 from bot.sandbox.sample import DATABASE, VIEWS
@@ -73,7 +74,7 @@ def test_a_restore_with_all_its_steps_ends_green_and_jobs_run_by_themselves(
     paused = workshop.paused(side)
     side.post_restore()
     workshop.made.append("aside")
-    workshop.cluster.carry_settings("none", "side")  # lets the jobs' owners in
+    workshop.cluster.apply_settings("side", DatabaseSettings())  # lets the jobs' owners in
     workshop.cluster.allow_connections("live", False)
     for name in ("live", "side"):
         workshop.cluster.terminate(name)

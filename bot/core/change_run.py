@@ -1,0 +1,172 @@
+"""Walks a change that is no restore: a plan, the gate, its steps, one end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from bot.core import events as ev
+from bot.core.bench import Bench
+from bot.core.carrying_out import Ending, carry_out, outcome_of
+from bot.core.change_plan import ChangePlan
+from bot.core.errors import TsbotError
+from bot.core.gate import Gate
+from bot.core.gate_keeping import Drift, GateKeeping
+from bot.core.journal import Journal
+from bot.core.lease import Lease
+from bot.core.models import Container, Person, Target
+from bot.core.plan import StepName
+from bot.core.step_log import StepLog
+from bot.core.steps.stage import Intent, Outcome, Stage, Tools
+from bot.core.walk import Walk
+from bot.core.wording import ended
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class ChangeWork(Tools):
+    """A change's plan and tools."""
+
+    plan: ChangePlan
+
+    @property
+    def target(self) -> Target:
+        """What is changed."""
+        return self.plan.target
+
+    @property
+    def container(self) -> Container:
+        """The database's container."""
+        return self.plan.container
+
+    @property
+    def applications(self) -> tuple[Container, ...]:
+        """Those that ran when the change was planned."""
+        return self.plan.applications
+
+
+class Change(Protocol):
+    """A kind of change: how it is planned, what its steps are, and what is true afterwards."""
+
+    def plan(self, run_id: str) -> ChangePlan:
+        """Look at everything, change nothing, and return what would be done.
+
+        Raises:
+            Refused: it cannot be done; the sentence says why and what would be right.
+        """
+        ...
+
+    def stages(self, plan: ChangePlan) -> Sequence[Stage[ChangeWork]]:
+        """Return the plan's steps as they are carried out."""
+        ...
+
+    def verdict(self, work: ChangeWork) -> Ending:
+        """Return how it ended, all steps done."""
+        ...
+
+
+@dataclass
+class ChangeRun:
+    """One change.
+
+    Args:
+        run_id: its id.
+        change: what kind.
+        requester: who asked.
+        bench: the target, its engine and its server.
+        gate: where it waits for approval, if a step is destructive.
+        journal: its log.
+        cancelled: whether somebody asked to stop.
+    """
+
+    run_id: str
+    change: Change
+    requester: Person
+    bench: Bench
+    gate: Gate
+    journal: Journal
+    cancelled: Callable[[], bool]
+    _log: StepLog = field(init=False)
+    _walk: Walk[ChangeWork] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._log = StepLog(self.run_id, self.journal, self.bench.clock)
+
+    def execute(self) -> ev.RunFinished:
+        """Run to the end and return how it ended; raises nothing that it may run into."""
+        return carry_out(self.run_id, self.requester, self.bench, self.journal, self._guarded)
+
+    def _guarded(self, lease: Lease) -> Ending:
+        try:
+            return self._run(lease)
+        except TsbotError as error:
+            return outcome_of(error), self._taken_back(str(error))
+        except Exception as error:
+            logger.exception("run %s broke off", self.run_id)
+            return "failed", self._taken_back(f"internal error: {error!r}")
+
+    def _run(self, lease: Lease) -> Ending:
+        plan = self._planned()
+        work = ChangeWork(
+            self.bench.host,
+            self.bench.cluster,
+            self.bench.clock,
+            self._log.progressed,
+            self._log.printed,
+            self.cancelled,
+            lease.renew,
+            plan,
+        )
+        self._walk = walk = Walk(self._log, work, lambda: self._pass_gate(work))
+        walk.through(self.change.stages(plan))
+        if walk.late:
+            return "failed", f"{plan.title} is done, but: {ended('; '.join(walk.late))}"
+        return self.change.verdict(work)
+
+    def _planned(self) -> ChangePlan:
+        self._log.started(StepName.PREFLIGHT, Intent("look at everything"))
+        try:
+            plan = self.change.plan(self.run_id)
+        except TsbotError as error:
+            self._log.failed(error)
+            raise
+        self._log.finished(Outcome(plan.title))
+        self._log.planned(plan)
+        return plan
+
+    def _pass_gate(self, work: ChangeWork) -> None:
+        keeping = GateKeeping(
+            self.gate,
+            self.requester,
+            self._log,
+            lambda plan: self.change.plan(plan.run_id),
+            lambda old, new: Drift(_drift(old, new)),
+            lambda plan, sentence: replace(plan, warnings=(*plan.warnings, sentence)),
+        )
+        work.plan = keeping.passed(work.plan)
+        work.relock()  # the server may have been restarted during the wait
+
+    def _taken_back(self, sentence: str) -> str:
+        """Undo what was begun, and say beside the error what is true now."""
+        walk, sentence = self._walk, ended(sentence)
+        if walk is None or not walk.begun:
+            return f"{sentence} Nothing was changed."
+        walk.undo()
+        if walk.left:
+            why = "; ".join(dict.fromkeys(walk.left.values()))
+            return f"{sentence} Not everything could be undone: {ended(why)}"
+        return f"{sentence} What was begun was undone."
+
+
+def _drift(old: ChangePlan, new: ChangePlan) -> str:
+    """Name what changed between approval and action."""
+    keys = sorted({*old.subject, *new.subject})
+    changed = [key for key in keys if old.subject.get(key) != new.subject.get(key)]
+    if {a.id for a in old.applications} != {a.id for a in new.applications}:
+        changed.append("the running applications")
+    if old.container.id != new.container.id or old.system_identifier != new.system_identifier:
+        changed.append("the server")
+    return f"{' and '.join(changed) or 'the plan'} changed after the request"

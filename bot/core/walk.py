@@ -1,0 +1,97 @@
+"""Carries out the steps of a run: written before done, cancelled at safe points, undone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Generic
+
+from bot.core.errors import RunCancelled, TsbotError
+from bot.core.plan import SPECS, StepName
+from bot.core.step_log import StepLog
+from bot.core.steps.stage import Outcome, Stage, W
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Walk(Generic[W]):
+    """The steps of one run.
+
+    Args:
+        log: where each is written down.
+        work: what they work with.
+        before_change: called once, in front of the first destructive step or, where ``gate_first``,
+            of the first of all; raises GateNotPassed.
+        gate_first: whether even harmless steps have to wait for it.
+    """
+
+    log: StepLog
+    work: W
+    before_change: Callable[[], None]
+    gate_first: bool = False
+    approved: bool = False
+    begun: list[Stage[W]] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+    left: dict[StepName, str] = field(default_factory=dict)
+
+    def through(self, stages: Iterable[Stage[W]]) -> None:
+        """Carry out the stages that have not been carried out yet.
+
+        Once the databases have changed places a failure stops nothing, and is kept in ``late``:
+        applications and jobs must come back.
+
+        Raises:
+            TsbotError: a step before that failed, or the gate was not passed.
+        """
+        for stage in stages:
+            if stage.name in self.work.facts:
+                continue
+            try:
+                self._step(stage)
+            except TsbotError as error:
+                if not self.work.turned:
+                    raise
+                self.late.append(f"{SPECS[stage.name].title}: {error}")
+
+    def _step(self, stage: Stage[W]) -> None:
+        self._stop_if_cancelled(stage)
+        if (self.gate_first or SPECS[stage.name].destructive) and not self.approved:
+            self.before_change()
+            self.approved = True
+            self._stop_if_cancelled(stage)  # hashing the dump again may have taken minutes
+        intent = stage.intent(self.work)
+        self.work.intents[stage.name] = intent.facts
+        self.log.started(stage.name, intent, safe=stage.safe)
+        self.begun.append(stage)
+        try:
+            outcome = stage.act(self.work)
+        except TsbotError as error:
+            self.log.failed(error)
+            raise
+        self._ended(stage, outcome)
+
+    def _ended(self, stage: Stage[W], outcome: Outcome) -> None:
+        self.work.facts[stage.name] = outcome.facts
+        self.log.finished(outcome)
+
+    def _stop_if_cancelled(self, stage: Stage[W]) -> None:
+        """Cancelling is safe until the databases have changed places, and pointless afterwards."""
+        if self.work.cancelled() and not self.work.turned:
+            raise RunCancelled(f"cancelled before: {SPECS[stage.name].title}")
+
+    def undo(self) -> None:
+        """Take back what was begun, the latest first; one failure never hides the rest."""
+        for stage in reversed(self.begun):
+            try:
+                summary, ok = stage.undo(self.work), True
+            except TsbotError as error:
+                summary, ok = str(error), False
+            except Exception as error:
+                logger.exception("undo of %s broke off", stage.name)
+                summary, ok = f"internal error: {error!r}", False
+            if not ok:
+                self.left[stage.name] = summary.rstrip(".")
+            if summary:
+                self.log.undone(stage.name, summary, ok=ok)
