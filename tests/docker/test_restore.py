@@ -27,9 +27,7 @@ from tests.docker.sample import (
 from tests.docker.tsbot import Finished, Installation, age, installed
 
 SMALL_ROWS = {"influx_data": SMALL.rows, "sensors": 50, "notes": 9}
-GUIDE = {
-    name: int(SPECS[name].number) for name in ORDER[Strategy.IN_PLACE] if SPECS[name].number
-}
+GUIDE = {name: int(SPECS[name].number) for name in ORDER[Strategy.IN_PLACE] if SPECS[name].number}
 SETTINGS = f"""
 ALTER DATABASE {DATABASE} SET work_mem = '7MB';
 ALTER DATABASE {DATABASE} CONNECTION LIMIT 77;
