@@ -41,8 +41,7 @@ def _listener(
 
 def cancel(desk: Desk, origin: Origin, run_id: str) -> Look:
     """Ask a run to stop."""
-    desk.cancel(origin, run_id)
-    return said(f"Run {run_id} stops at its next safe point.")
+    return said(desk.cancel(origin, run_id))
 
 
 def refresh_all(desk: Desk, origin: Origin, target: str) -> Look:

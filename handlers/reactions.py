@@ -57,9 +57,8 @@ def mentioned(desk: Desk, origin: Origin, text: str) -> str:
         return _USAGE
     run_id = found["run"].lower()
     try:
-        desk.cancel(origin, run_id)
+        return plain(desk.cancel(origin, run_id), 1500)
     except Refused as refusal:
         return refusal.sentence
     except TsbotError as error:
         return f"That could not be done: {plain(str(error))}"
-    return f"Run {run_id} stops at its next safe point."

@@ -12,7 +12,7 @@ from bot.core.access import Access
 from bot.core.audit import Claim, Draft, Phase
 from bot.core.backups import LATEST
 from bot.core.bench import Bench, choose
-from bot.core.cancelling import not_at_work
+from bot.core.cancelling import cancelled, not_at_work, required
 from bot.core.errors import Refused, TsbotError
 from bot.core.history import History, ask, parse_history
 from bot.core.last_restore import LastRestore, broken_off, last_restore
@@ -153,11 +153,11 @@ class Desk:
         with self._command(origin, "/tshelp", text):
             return tuple((c, self.access.may(origin.person, c.who)) for c in COMMANDS)
 
-    def cancel(self, origin: Origin, run_id: str) -> None:
-        """Ask a run to stop at its next safe point.
+    def cancel(self, origin: Origin, run_id: str) -> str:
+        """Ask a run to stop at its next safe point and return what that does now.
 
         Raises:
-            Refused: not allowed, no such run, or it has ended.
+            Refused: not allowed, no such run, too late, or it has ended.
         """
         known = run_id if is_run_id(run_id) else ""
         with self._logged(origin, "cancel", run_id, known):
@@ -166,8 +166,14 @@ class Desk:
                 self.access.require(origin, CANCEL_RUN.label, Who.ANYONE)
                 raise not_at_work(run_id, self.log, self.runs)
             self.access.require(origin, CANCEL_RUN.label, CANCEL_RUN.who, run.requester.id)
+            effect = required(run_id, self.log)
+            asked = ev.CancelAsked(
+                run_id=run_id, at=self.clock.now(), person=origin.person, effect=effect
+            )
+            self.launcher.journal(origin.channel, run.target).record_safe(asked)
             if not self.runs.cancel(run_id):
                 raise not_at_work(run_id, self.log, self.runs)
+            return cancelled(run_id, effect)
 
     def arm_retention(self, origin: Origin, run_id: str) -> tuple[int, ...]:
         """Let the retention jobs run again that a restore left paused, and return their ids.

@@ -177,6 +177,15 @@ class StepUndone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAsked(Event):
+    """Somebody who may asked the run to stop at its next safe point; ``effect`` is what they were
+    told it would do."""
+
+    person: Person
+    effect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(Event):
     """The run ended: ``succeeded``, ``unverified``, ``failed``, ``cancelled``, ``not approved``,
     ``refused``, ``dry run``, ``interrupted``."""

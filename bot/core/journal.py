@@ -223,6 +223,10 @@ def _armed(event: ev.RetentionArmed, base: Draft) -> Draft:
     return replace(_by(event.person, base), action="arm_retention", phase=Phase.INTENT)
 
 
+def _cancelled(event: ev.CancelAsked, base: Draft) -> Draft:
+    return replace(_by(event.person, base), action="cancel", phase=Phase.INTENT)
+
+
 def _unwitnessed(event: ev.HeadNotWitnessed, base: Draft) -> Draft:  # noqa: ARG001
     return replace(base, action="witness", phase=Phase.OUTCOME, status="failed")
 
@@ -245,5 +249,6 @@ _COLUMNS: tuple[tuple[type[ev.Event], Callable[..., Draft]], ...] = (
     (ev.StepUndone, _undone),
     (ev.RunFinished, _ended),
     (ev.RetentionArmed, _armed),
+    (ev.CancelAsked, _cancelled),
     (ev.HeadNotWitnessed, _unwitnessed),
 )

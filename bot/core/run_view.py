@@ -46,6 +46,7 @@ class RunView:
         seconds: how long it took in all.
         counts: how many tables, chunks … there are now.
         waiting: retention jobs that an approver may let run again.
+        cancelled_by: who asked to stop it, None as long as nobody has.
         head: the log's head after the newest approval or the end, None where none was posted.
     """
 
@@ -67,6 +68,7 @@ class RunView:
     seconds: float = 0.0
     counts: Mapping[str, int] = field(default_factory=dict)
     waiting: tuple[int, ...] = ()
+    cancelled_by: Person | None = None
     head: ev.HeadPosted | None = None
 
     @property
@@ -227,6 +229,11 @@ def _(event: ev.StepUndone, view: RunView) -> RunView:
     step = view.step(event.step) or StepView(SPECS[event.step])
     state = StepState.UNDONE if event.ok else StepState.FAILED
     return _ended(view, event.step, state, event.summary, step.seconds)
+
+
+@_after.register
+def _(event: ev.CancelAsked, view: RunView) -> RunView:
+    return replace(view, cancelled_by=event.person)
 
 
 @_after.register

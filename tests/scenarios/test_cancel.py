@@ -11,6 +11,9 @@ from tests.scenarios.office import Office
 from tests.scenarios.run import Run
 
 CANCEL = CANCEL_RUN.action
+WITHDRAWN = (
+    "Run {} stops at its next safe point: the request is withdrawn at once; nothing was changed."
+)
 
 
 @pytest.fixture
@@ -90,7 +93,7 @@ def test_a_guest_on_the_approvers_list_does_not_cancel(lasting: Run) -> None:
 
 @pytest.mark.parametrize("name", ["ana", "cho"])
 def test_the_requester_and_approvers_cancel_with_the_button(run: Run, name: str) -> None:
-    assert pressed(run, name) == f"Run {run.id} stops at its next safe point."
+    assert pressed(run, name) == WITHDRAWN.format(run.id)
     assert (run.ended(), run.verdicts, run.started) == ("cancelled", ["cancelled"], [])
     assert cancellations(run) == [(run.office[name].id, "ok")]
     assert "Closed: cancelled" in run.gate.text
@@ -98,7 +101,7 @@ def test_the_requester_and_approvers_cancel_with_the_button(run: Run, name: str)
 
 def test_a_mention_cancels_from_within_a_thread(run: Run) -> None:
     answer = mentioned(run, "ana", f"please cancel {run.id}, wrong dump")
-    assert answer == f"Run {run.id} stops at its next safe point."
+    assert answer == WITHDRAWN.format(run.id)
     assert (run.ended(), run.started) == ("cancelled", [])
 
 

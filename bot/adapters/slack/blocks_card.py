@@ -21,8 +21,8 @@ from bot.adapters.slack.blocks import (
     who,
     words,
 )
-from bot.adapters.slack.blocks_buttons import buttons
-from bot.core.permissions import CANCEL_RUN
+from bot.adapters.slack.blocks_buttons import cancel_button
+from bot.core.cancelling import effect, too_late
 from bot.core.redaction import safe_line
 from bot.core.run_view import GateState, GateView, RunView, StepState, StepView
 from bot.core.wording import bar, counted, duration, rough, share, shortened
@@ -64,7 +64,7 @@ def card(view: RunView, permalink: Permalink) -> Look:
     if view.finished:
         blocks.append(_outcome(view))
     else:
-        blocks.append(buttons((CANCEL_RUN, view.run_id)))
+        blocks += _cancelling(view)
     kept = f" · {log_head(view.head)}" if view.head else ""
     blocks.append(context(f"Run `{plain(view.run_id, 40)}`{kept}"))
     return fit(summary(view), blocks, view.run_id)
@@ -143,6 +143,17 @@ def _approvers(gate: GateView) -> list[Json]:
 def _delay(reason: str) -> Json:
     told = " Slack can't be asked for votes now, so the gate stays shut: "
     return paragraph([emoji("warning"), words(told), words(shortened(safe_line(reason), 300))])
+
+
+def _cancelling(view: RunView) -> list[Json]:
+    """What cancelling would do now stands beside the button; too late, there is no button."""
+    if view.cancelled_by is not None:
+        row = [emoji("octagonal_sign"), words(" Cancelled by "), who(view.cancelled_by)]
+        return [paragraph([*row, words("; it stops at its next safe point.")])]
+    if late := too_late(view):
+        return [paragraph([words(f"It cannot be cancelled any more: {late}")])]
+    now = effect(view)
+    return [cancel_button(view.run_id, now), paragraph([words(f"Cancelling now: {now}")])]
 
 
 def _outcome(view: RunView) -> Json:

@@ -7,7 +7,16 @@ from bot.core import events as ev
 from bot.core.plan import StepName
 from bot.core.run_view import RunView, fold
 from tests.adapters.slack.rendering import page, seen
-from tests.core.run_samples import BEN, RUN, a_notice, after, finished, planned, requested
+from tests.core.run_samples import (
+    BEN,
+    RUN,
+    a_notice,
+    a_plan,
+    after,
+    finished,
+    planned,
+    requested,
+)
 
 NOTICE = a_notice()
 
@@ -144,3 +153,44 @@ def test_a_card_of_the_worst_length_still_keeps_slack_s_limits() -> None:
         view = fold(view, done)
     view = replace(view, target="t" * 900, backup="b" * 900)
     page(card(fold(view, finished("failed", "f" * 9000)), link))
+
+
+def question(view: RunView) -> tuple[str, str]:
+    """The Cancel button's question, and its label."""
+    [row] = [b for b in card(view, link).blocks if b["type"] == "actions"]
+    [button] = row["elements"]
+    return button["confirm"]["text"]["text"], button["text"]["text"]
+
+
+def test_what_cancelling_would_do_now_stands_below_the_button_and_in_its_question() -> None:
+    for view, told in (
+        (folded(opened()), "the request is withdrawn at once; nothing was changed."),
+        (folded(*restoring()), "at once, pg_restore is ended in the container and in the server"),
+    ):
+        assert f"Cancelling now: {told}" in page(card(view, link))
+        assert question(view)[0].startswith(f"Now: {told}")
+        assert question(view)[1] == "Cancel"
+
+
+def test_from_the_cut_over_on_the_card_has_no_cancel_button_and_says_why() -> None:
+    started = ev.StepStarted(run_id=RUN, at=after(9), step=StepName.CUT_OVER, intent="")
+    look = card(folded(started), link)
+    assert "It cannot be cancelled any more: “Terminate connections, cut over” has" in page(look)
+    assert [b for b in look.blocks if b["type"] == "actions"] == []
+
+
+def test_a_card_that_was_cancelled_says_by_whom_and_has_no_button_any_more() -> None:
+    asked = ev.CancelAsked(run_id=RUN, at=after(95), person=BEN, effect="")
+    look = card(folded(*restoring(), asked), link)
+    assert "Cancelled by <@U0BEN>; it stops at its next safe point." in page(look)
+    assert [b for b in look.blocks if b["type"] == "actions"] == []
+
+
+def test_the_longest_names_fit_into_the_question() -> None:
+    plan = a_plan()
+    many = tuple(replace(plan.applications[0], name="<!channel>" + "a" * 118) for _ in range(9))
+    plan = replace(plan, applications=many, target=replace(plan.target, database="ü" * 31))
+    stopped = ev.StepStarted(run_id=RUN, at=after(9), step=StepName.STOP_APPLICATIONS, intent="")
+    view = fold(fold(folded(), planned(plan)), stopped)
+    page(card(view, link))
+    assert len(question(view)[0]) == 300
