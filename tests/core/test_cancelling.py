@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from bot.adapters.audit_log import AuditStore
 from bot.core import events as ev
-from bot.core.cancelling import effect, too_late
+from bot.core.audit import Draft, Phase
+from bot.core.cancelling import cancelled, effect, required, too_late
+from bot.core.errors import Refused
+from bot.core.journal import Journal
 from bot.core.models import Strategy
 from bot.core.plan import ORDER, SPECS, Plan, StepName
 from bot.core.run_view import RunView, fold
+from tests.adapters.audit import SteppingClock
 from tests.core.run_samples import BEN, RUN, a_notice, a_plan, after, finished, planned, requested
 
 IN_PLACE = ORDER[Strategy.IN_PLACE]
@@ -138,3 +144,44 @@ def test_a_refresh_is_cancelled_between_two_views() -> None:
 def test_who_cancelled_is_remembered_with_what_they_were_told() -> None:
     asked = ev.CancelAsked(run_id=RUN, at=after(9), person=BEN, effect="at once, …")
     assert folded(*through(StepName.PG_RESTORE), asked).cancelled_by == BEN
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[AuditStore]:
+    store = AuditStore(tmp_path / "audit.db", SteppingClock())
+    yield store
+    store.close()
+
+
+def log(store: AuditStore, *events: ev.Event) -> None:
+    journal = Journal(store.log, Screen(), Draft("run", Phase.NOTE), SteppingClock())
+    for event in events:
+        journal.record(event)
+
+
+def test_what_it_does_is_read_from_the_log(store: AuditStore) -> None:
+    log(store, requested(), planned(), *through(StepName.PG_RESTORE))
+    assert required(RUN, store.log) == effect(folded(*through(StepName.PG_RESTORE)))
+
+
+def test_a_click_that_comes_too_late_is_refused_with_why(store: AuditStore) -> None:
+    log(store, requested(), planned(), *through(StepName.CUT_OVER))
+    with pytest.raises(Refused, match="cannot be cancelled any more: “Terminate") as caught:
+        required(RUN, store.log)
+    assert caught.value.code == "too_late"
+
+
+def test_a_run_is_cancelled_also_while_the_log_cannot_be_read(
+    store: AuditStore, tmp_path: Path
+) -> None:
+    log(store, requested(), planned())
+    (tmp_path / "audit.db").rename(tmp_path / "away.db")
+    assert required(RUN, store.log) == ""
+    assert cancelled(RUN, "") == f"Run {RUN} stops at its next safe point."
+
+
+class Screen:
+    """Shows nothing."""
+
+    def show(self, event: ev.Event) -> None:
+        """Take note of nothing."""

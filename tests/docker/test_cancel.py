@@ -1,4 +1,4 @@
-"""Cancelling in the middle of pg_restore ends it: in the container, in the server, with all jobs."""
+"""Cancelling in the middle of pg_restore ends it, in the container and in the server."""
 
 from collections.abc import Iterator
 
