@@ -173,6 +173,16 @@ def test_a_changed_body_under_an_old_signature_is_refused(hooked: LiveBot) -> No
     assert hooked.commands() == []
 
 
+def test_a_request_that_is_replayed_letter_by_letter_acts_once(hooked: LiveBot) -> None:
+    timestamp, body = str(int(time.time())), command_body(hooked)
+    proof = signature(TOKENS["SLACK_SIGNING_SECRET"], timestamp, body)
+    headers = {"X_Slack_Request_Timestamp": timestamp, "X_Slack_Signature": proof}
+    for _ in range(3):
+        assert request(hooked.url, body, Content_Type=FORM, **headers)[0] == 200
+    assert hooked.ask("ana", "/audit").startswith("Audit log")
+    assert [draft.arguments for draft in hooked.commands()] == ["/tshelp", "/audit"]
+
+
 def test_an_old_request_is_refused_however_well_signed(hooked: LiveBot) -> None:
     assert signed(hooked.url, command_body(hooked), age=301)[0] == 401
     assert hooked.commands() == []

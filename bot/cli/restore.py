@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from bot.app import Base, base, witnessing
+from bot.cli.process_log import log_to_stderr
 from bot.cli.terminal import TerminalPresenter
 from bot.core import events as ev
 from bot.core.audit import Draft
@@ -27,9 +28,10 @@ from bot.core.models import Origin, Person, Strategy
 from bot.core.plan import Plan
 from bot.core.ports import AuditLog, Witness
 from bot.core.prepare import RestoreRequest
+from bot.core.redaction import Secrets
 from bot.core.requests import new_run_id
 from bot.core.runner import RestoreRun
-from bot.settings import Settings
+from bot.settings import Settings, secret_values
 
 EXIT_OK, EXIT_FAILED = 0, 1
 
@@ -116,6 +118,7 @@ def restore(settings: Settings, arguments: argparse.Namespace) -> int:
         Refused: the target is unknown or busy.
         AuditUnavailable: the log cannot be written.
     """
+    log_to_stderr(Secrets(secret_values(settings)), verbose=False)
     run_id, operator = new_run_id(), _operator()
     with base(settings) as parts, ExitStack() as stack:
         with _refusal_logged(parts.store.log, operator, arguments):

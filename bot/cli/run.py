@@ -9,9 +9,11 @@ import sys
 from queue import Empty, SimpleQueue
 
 from bot.app import base
+from bot.cli.process_log import log_to_stderr
 from bot.connection import STALE, alive, connected
+from bot.core.redaction import Secrets
 from bot.core.runs import Runs
-from bot.settings import Settings
+from bot.settings import Settings, secret_values
 from bot.slack_app import slack_bot
 
 logger = logging.getLogger(__name__)
@@ -37,9 +39,7 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
         SettingsInvalid: a token is missing.
         ChatUnavailable: Slack refuses the token.
     """
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    log_to_stderr(Secrets(secret_values(settings)), verbose=True)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     for warning in settings.warnings:
         logger.warning("%s", warning)

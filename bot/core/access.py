@@ -45,7 +45,8 @@ class Access:
             raise Refused("wrong_channel", elsewhere)
         if who is Who.ANYONE:
             return
-        self._require_member(origin.person, what)
+        if not self.is_member(origin.person):
+            raise Refused("not_a_member", f"Only full members of this workspace may use {what}.")
         if not self.may(origin.person, who, run_requester):
             raise Refused("not_allowed", denial(what, who))
 
@@ -55,6 +56,16 @@ class Access:
         approvers = self.approvers(fresh=who is Who.APPROVER)
         return allowed(who, person.id, self._requesters(), approvers, run_requester)
 
+    def is_member(self, person: Person) -> bool:
+        """Return whether this is an active, full member of our workspace, as Slack knows it now.
+
+        Raises:
+            ChatUnavailable: Slack can't be asked.
+        """
+        member = self.directory.member(person.id)
+        outside = member.stranger or member.team_id != self.directory.home_team()
+        return not (member.bot or member.deactivated or member.guest or outside)
+
     def approvers(self, *, fresh: bool = False) -> frozenset[str]:
         """Return the approvers' user ids."""
         return self.directory.resolve(self.rules.approvers, fresh=fresh)
@@ -63,9 +74,3 @@ class Access:
         named = tuple(r for r in self.requesters if r != EVERYONE)
         everyone = {EVERYONE} if EVERYONE in self.requesters else set()
         return self.directory.resolve(named) | everyone
-
-    def _require_member(self, person: Person, what: str) -> None:
-        member = self.directory.member(person.id)
-        outside = member.stranger or member.team_id != self.directory.home_team()
-        if member.bot or member.deactivated or member.guest or outside:
-            raise Refused("not_a_member", f"Only full members of this workspace may use {what}.")

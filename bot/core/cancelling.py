@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from bot.core.audit import Query
+from bot.core.change_plan import ChangePlan
 from bot.core.errors import AuditUnavailable, Refused
 from bot.core.journal import events_of
-from bot.core.plan import Plan, StepName
+from bot.core.plan import TURNING, Plan, StepName
 from bot.core.ports import AuditLog
 from bot.core.requests import is_run_id
 from bot.core.run_view import GateState, RunView, StepState, StepView, fold
 from bot.core.runs import Runs
 
-_TURNING = frozenset({"cut_over", "swap_back", "drop_kept"})
+_FINAL = TURNING | {StepName.DROP_KEPT}
 """Steps that are not broken off, and after which nothing is taken back."""
+
+AnyPlan = Plan | ChangePlan
 
 _NAMED = 3  # applications named one by one
 
@@ -67,7 +70,7 @@ def too_late(view: RunView) -> str:
     """Return why cancelling does nothing any more, empty where it does something."""
     if view.finished:
         return "it has ended."
-    turning = [s for s in view.steps if s.spec.name.value in _TURNING and _begun(s)]
+    turning = [s for s in view.steps if s.spec.name in _FINAL and _begun(s)]
     if any(s.state is StepState.RUNNING for s in turning):
         return f"“{turning[0].spec.title}” has begun, and is not broken off half-way."
     if any(s.state is StepState.DONE for s in turning):
@@ -114,41 +117,42 @@ def _when(current: StepView | None) -> str:
     return f"when “{current.spec.title}” is over, "
 
 
-def _taken_back(step: StepView, plan: object) -> Iterator[str]:
+def _taken_back(step: StepView, plan: AnyPlan | None) -> Iterator[str]:
     """Yield what the undo of a begun step does, in the words of somebody who waits for it."""
     tell = _UNDONE.get(step.spec.name)
-    if tell is not None and isinstance(plan, Plan):
+    if tell is not None and plan is not None:
         yield from tell(step, plan)
 
 
-def _pg_restore(step: StepView, _: Plan) -> Iterator[str]:
+def _pg_restore(step: StepView, _: AnyPlan) -> Iterator[str]:
     if step.state is StepState.RUNNING:
         yield "pg_restore is ended in the container and in the server"
 
 
-def _side(_: StepView, plan: Plan) -> Iterator[str]:
-    yield f"the restored copy {plan.side} is dropped"
+def _side(_: StepView, plan: AnyPlan) -> Iterator[str]:
+    if isinstance(plan, Plan):
+        yield f"the restored copy {plan.side} is dropped"
 
 
-def _applications(_: StepView, plan: Plan) -> Iterator[str]:
+def _applications(_: StepView, plan: AnyPlan) -> Iterator[str]:
     names = [a.name for a in plan.applications]
     if names:
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         yield f"the applications that were stopped start again ({', '.join(names[:_NAMED])}{more})"
 
 
-_UNDONE: dict[StepName, Callable[[StepView, Plan], Iterator[str]]] = {
+_UNDONE: dict[StepName, Callable[[StepView, AnyPlan], Iterator[str]]] = {
     StepName.PG_RESTORE: _pg_restore,
     StepName.CREATE_DATABASE: _side,
     StepName.STOP_APPLICATIONS: _applications,
 }
 
 
-def _remains(steps: Sequence[StepView], plan: object) -> str:
+def _remains(steps: Sequence[StepView], plan: AnyPlan | None) -> str:
     if not isinstance(plan, Plan):
         return "Nothing else was changed."
     name = plan.target.database
-    if any(s.spec.name.value == "drop_database" for s in steps):
+    if any(s.spec.name is StepName.DROP_DATABASE for s in steps):
         return f"The old {name} was dropped before and does NOT come back: none is left."
     if plan.live is None:
         return f"There is no {name}, as before."

@@ -17,7 +17,7 @@ from bot.core.errors import Refused, TsbotError
 from bot.core.history import History, ask, parse_history
 from bot.core.last_restore import LastRestore, broken_off, last_restore
 from bot.core.launcher import Launcher
-from bot.core.models import BackupFile, Check, Origin
+from bot.core.models import BackupFile, Check, Origin, Person
 from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, COMMANDS, ButtonSpec, CommandSpec, Who
 from bot.core.ports import AuditLog, Clock
 from bot.core.refresh import ALL, pick
@@ -151,7 +151,8 @@ class Desk:
     def help(self, origin: Origin, text: str) -> tuple[tuple[CommandSpec, bool], ...]:
         """Return each command and whether this person may use it."""
         with self._command(origin, "/tshelp", text):
-            return tuple((c, self.access.may(origin.person, c.who)) for c in COMMANDS)
+            inside = self.access.is_member(origin.person)
+            return tuple((c, self._may(origin.person, c.who, inside)) for c in COMMANDS)
 
     def cancel(self, origin: Origin, run_id: str) -> str:
         """Ask a run to stop at its next safe point and return what that does now.
@@ -163,7 +164,7 @@ class Desk:
         with self._logged(origin, "cancel", run_id, known):
             run = self.runs.find(run_id)
             if run is None:  # whose it was does not matter any more, only where that is asked
-                self.access.require(origin, CANCEL_RUN.label, Who.ANYONE)
+                self.access.require(origin, CANCEL_RUN.label, Who.MEMBER)
                 raise not_at_work(run_id, self.log, self.runs)
             self.access.require(origin, CANCEL_RUN.label, CANCEL_RUN.who, run.requester.id)
             effect = required(run_id, self.log)
@@ -214,6 +215,9 @@ class Desk:
     def reaction(self, channel: str, ts: str) -> None:
         """Take note that somebody reacted; what counts is read back by the gate."""
         self.runs.hint(channel, ts)
+
+    def _may(self, person: Person, who: Who, inside: bool) -> bool:
+        return who is Who.ANYONE or (inside and self.access.may(person, who))
 
     @contextmanager
     def _command(self, origin: Origin, name: str, text: str) -> Iterator[None]:

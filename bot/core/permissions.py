@@ -14,9 +14,14 @@ EVERYONE = "*"
 
 
 class Who(StrEnum):
-    """Whom a command or button is for."""
+    """Whom a command or button is for, in a channel where commands are taken.
 
-    ANYONE = "anyone"
+    All but ``ANYONE`` need to be active, full members of this workspace: no bots, no guests, no
+    people of other workspaces.
+    """
+
+    ANYONE = "anyone, guests too"
+    MEMBER = "any full member"
     REQUESTER = "requester"
     APPROVER = "approver"
     OWN_RUN_OR_APPROVER = "requester of that run, or approver"
@@ -65,7 +70,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
         "/tsstatus",
         "[target]",
         "Does automatic refresh work? Workers, jobs, aggregates, last restore",
-        Who.ANYONE,
+        Who.MEMBER,
     ),
     CommandSpec(
         "/refresh",
@@ -73,8 +78,8 @@ COMMANDS: tuple[CommandSpec, ...] = (
         "Refresh one continuous aggregate, or all in order",
         Who.REQUESTER,
     ),
-    CommandSpec("/backups", "[target]", "List the dumps that can be restored", Who.ANYONE),
-    CommandSpec("/audit", "[run|@user|since=…]", "Who did what, and when", Who.ANYONE),
+    CommandSpec("/backups", "[target]", "List the dumps that can be restored", Who.MEMBER),
+    CommandSpec("/audit", "[run|@user|since=…]", "Who did what, and when", Who.MEMBER),
     CommandSpec("/tshelp", "", "What you may do here", Who.ANYONE),
 )
 
@@ -84,6 +89,7 @@ ARM_RETENTION = ButtonSpec("arm_retention", "Let retention run again", Who.APPRO
 BUTTONS: tuple[ButtonSpec, ...] = (CANCEL_RUN, REFRESH_ALL, ARM_RETENTION)
 
 _MUST_BE: Mapping[Who, str] = {
+    Who.MEMBER: "a full member of this workspace",
     Who.REQUESTER: "on the requesters' list",
     Who.APPROVER: "on the approvers' list",
     Who.OWN_RUN_OR_APPROVER: "the person who asked for this run, or on the approvers' list",
@@ -110,6 +116,8 @@ def allowed(
         return True
     if not person_id:
         return False
+    if who is Who.MEMBER:
+        return True
     if who is Who.REQUESTER:
         return person_id in requesters or EVERYONE in requesters
     own_run = who is Who.OWN_RUN_OR_APPROVER and person_id == run_requester

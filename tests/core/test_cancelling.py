@@ -49,10 +49,42 @@ def folded(*events: ev.Event, plan: Plan | None = None) -> RunView:
     return view
 
 
-def through(last: StepName) -> Sequence[ev.Event]:
+def through(last: StepName, order: Sequence[StepName] = IN_PLACE) -> Sequence[ev.Event]:
     """Every step up to this one, which is at work."""
-    before = IN_PLACE[: IN_PLACE.index(last)]
+    before = order[: order.index(last)]
     return [event for step in before for event in (started(step), done(step))] + [started(last)]
+
+
+def in_strategy(strategy: Strategy) -> Plan:
+    plan = a_plan()
+    return replace(plan, target=replace(plan.target, strategy=strategy))
+
+
+def test_in_a_swap_the_applications_run_on_so_none_is_said_to_start() -> None:
+    plan, order = in_strategy(Strategy.SWAP), ORDER[Strategy.SWAP]
+    before_the_gate = [*through(StepName.ANALYZE, order), done(StepName.ANALYZE), opened()]
+    assert effect(folded(*before_the_gate, plan=plan)) == (
+        f"at once, the restored copy {SIDE} is dropped. The live database tsdb was not changed."
+    )
+
+
+def test_where_the_old_database_was_dropped_first_nobody_is_told_that_it_survives() -> None:
+    plan, order = in_strategy(Strategy.DROP_FIRST), ORDER[Strategy.DROP_FIRST]
+    told = effect(folded(*through(StepName.PG_RESTORE, order), plan=plan))
+    assert told.endswith("The old tsdb was dropped before and does NOT come back: none is left.")
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_it_is_too_late_exactly_from_the_cut_over_on(strategy: Strategy) -> None:
+    plan, order = in_strategy(strategy), ORDER[strategy]
+    turn = order.index(StepName.CUT_OVER)
+    late = [bool(too_late(folded(*through(step, order), plan=plan))) for step in order]
+    assert late == [False] * turn + [True] * (len(order) - turn)
+
+
+@pytest.mark.parametrize("step", [StepName.SWAP_BACK, StepName.DROP_KEPT])
+def test_changes_of_another_kind_are_not_broken_off_either(step: StepName) -> None:
+    assert "has begun, and is not broken off" in too_late(folded(started(step)))
 
 
 def test_in_preflight_nothing_was_changed_and_it_is_waited_for() -> None:
@@ -108,16 +140,6 @@ def test_of_many_applications_three_are_named() -> None:
 def test_a_target_that_did_not_exist_is_not_said_to_be_untouched() -> None:
     told = effect(folded(*through(StepName.PG_RESTORE), plan=a_plan(live=None)))
     assert told.endswith("There is no tsdb, as before.")
-
-
-@pytest.mark.parametrize("step", BEFORE)
-def test_before_the_cut_over_it_is_never_too_late(step: StepName) -> None:
-    assert too_late(folded(*through(step))) == ""
-
-
-@pytest.mark.parametrize("step", IN_PLACE[IN_PLACE.index(StepName.CUT_OVER) :])
-def test_from_the_cut_over_on_it_is_too_late(step: StepName) -> None:
-    assert too_late(folded(*through(step)))
 
 
 def test_a_failure_after_the_cut_over_makes_nothing_cancellable_again() -> None:
