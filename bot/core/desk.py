@@ -19,6 +19,7 @@ from bot.core.last_restore import LastRestore, broken_off, last_restore
 from bot.core.launcher import Launcher
 from bot.core.models import BackupFile, Check, Origin, Person
 from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, COMMANDS, ButtonSpec, CommandSpec, Who
+from bot.core.points import checklist
 from bot.core.ports import AuditLog, Clock
 from bot.core.refresh import ALL, pick
 from bot.core.requests import (
@@ -30,7 +31,7 @@ from bot.core.requests import (
 )
 from bot.core.retention import arm, waiting_after
 from bot.core.runs import Runs
-from bot.core.status import Expectations, Status, checklist, read_status
+from bot.core.status import Expectations, Status, read_status
 from bot.core.unreachable import explained
 from bot.core.wording import shortened
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 Facts = Mapping[str, object]
@@ -24,6 +24,15 @@ class GateAt(StrEnum):
 
     EVIDENCE = "evidence"  # in front of the first destructive step: in a swap, the cut-over
     START = "start"  # before anything is done
+
+
+class Restart(StrEnum):
+    """When PostgreSQL is restarted for TimescaleDB's workers."""
+
+    AUTO = "auto"  # always where applications are down all the time anyway, else the ladder
+    LADDER = "ladder"  # only where asking and ending the launcher did not bring them back
+    ALWAYS = "always"  # after each cut-over
+    NEVER = "never"  # leave that to a person
 
 
 class Ownership(StrEnum):
@@ -111,7 +120,16 @@ class Target:
     stop_timeout: int = 10  # seconds an application has where its container says nothing
     restart_timeout: int = 120  # seconds PostgreSQL has to stop cleanly and to answer again
     worker_timeout: int = 30  # seconds the scheduler has to appear
+    restart: Restart = Restart.AUTO
+    job_proof_timeout: int = 60  # seconds re-armed jobs have to show that they run
     allow_writable_backups: bool = False
+
+    @property
+    def restart_rule(self) -> Restart:
+        """When PostgreSQL is restarted: ladder, always or never."""
+        if self.restart is not Restart.AUTO:
+            return self.restart
+        return Restart.ALWAYS if self.strategy is Strategy.IN_PLACE else Restart.LADDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,32 +201,6 @@ class Session:
     application: str
     client: str
     backend_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A TimescaleDB job with its last outcome.
-
-    ``next_start`` None never ran or was paused; ``running`` where TimescaleDB says ``-infinity``.
-    """
-
-    id: int
-    application: str
-    procedure: str
-    owner: str
-    scheduled: bool
-    interval: timedelta
-    next_start: datetime | None
-    running: bool
-    hypertable: str  # schema.name the job works on, empty where none
-    last_status: str
-    last_success: datetime | None
-    config: Facts = field(default_factory=dict)
-
-    @property
-    def drops_data(self) -> bool:
-        """Whether the job removes rows: re-armed only with an approver's word."""
-        return self.procedure == "policy_retention"
 
 
 @dataclass(frozen=True, slots=True)

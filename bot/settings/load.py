@@ -100,6 +100,8 @@ def _target(name: str, section: TargetSection) -> TargetSettings:
             stop_timeout=int(section.stop_timeout.total_seconds()),
             restart_timeout=int(section.restart_timeout.total_seconds()),
             worker_timeout=int(section.worker_timeout.total_seconds()),
+            restart=section.restart,
+            job_proof_timeout=int(section.job_proof_timeout.total_seconds()),
             allow_writable_backups=section.allow_writable_backups,
         ),
         dsn=SecretStr(uri),

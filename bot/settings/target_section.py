@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from bot.core.models import ContainerRef, GateAt, Ownership, Strategy
+from bot.core.models import ContainerRef, GateAt, Ownership, Restart, Strategy
 from bot.settings import dsn, values
 from bot.settings.sections import Section, SomeTime, Time, Where
 
@@ -101,6 +101,15 @@ class TargetSection(Section):
     )
     worker_timeout: SomeTime = Field(
         default=timedelta(seconds=30), description="for TimescaleDB's scheduler to appear"
+    )
+    restart: Restart = Field(
+        default=Restart.AUTO,
+        description="PostgreSQL after the cut-over: ladder (only where TimescaleDB's workers can't "
+        "be brought back otherwise), always, never; auto: always with in-place, else ladder",
+    )
+    job_proof_timeout: Time = Field(
+        default=timedelta(seconds=60),
+        description="for re-armed jobs to show by what they do that they run",
     )
     allow_writable_backups: StrictBool = Field(
         default=False,

@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 
+from bot.core.jobs import Job
 from bot.core.models import (
     Check,
     Container,
     ContainerRef,
     ContinuousAggregate,
-    Job,
     RestoringLayer,
     Session,
     Target,
     Verdict,
 )
-from bot.core.status import LAUNCHER, SCHEDULER, Application, Expectations, Status, checklist
+from bot.core.points import checklist
+from bot.core.status import Application, Expectations, Status
+from bot.core.worker_ladder import LAUNCHER, SCHEDULER
 from tests.core.run_samples import START
 
 TARGET = Target("demo", "tsdb", ContainerRef("db"), "/b", applications=(ContainerRef("grafana"),))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.adapters.postgres import aggregates, extension, inventory, jobs, restoring
+from bot.adapters.postgres import aggregates, extension, inventory, job_work, jobs, restoring
 from bot.adapters.postgres.connection import LOCK_TIMEOUT, STATUS_TIMEOUT, Connector
 from bot.core.inventory import Inventory
-from bot.core.models import ContinuousAggregate, Job, RestoringLayer
+from bot.core.jobs import Job, JobWork
+from bot.core.models import ContinuousAggregate, RestoringLayer
 
 
 class PostgresDatabase:
@@ -75,6 +76,16 @@ class PostgresDatabase:
         """Pause or re-arm exactly these jobs, all or none; they must exist."""
         with self._connector.session(self.name, lock_timeout=LOCK_TIMEOUT) as connection:
             jobs.set_scheduled(connection, job_ids, scheduled)
+
+    def job_work(self, job_ids: Sequence[int]) -> Mapping[int, JobWork]:
+        """Return what policies have to do now; jobs whose effect cannot be seen are left out."""
+        with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
+            return job_work.read(connection, job_ids)
+
+    def kick(self, job_id: int) -> None:
+        """Make a job due now, so that the scheduler runs it as its owner; it must exist."""
+        with self._connector.session(self.name, lock_timeout=LOCK_TIMEOUT) as connection:
+            jobs.kick(connection, job_id)
 
     def analyze(self) -> None:
         """ANALYZE the whole database."""

@@ -1,19 +1,23 @@
-"""TimescaleDB's jobs: what they are, how they went, and pausing them."""
+"""TimescaleDB's jobs: what they are, how they went, pausing them and making them due."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from psycopg import sql
+from psycopg.errors import FeatureNotSupported
 from psycopg.rows import class_row
 
 from bot.adapters.postgres.connection import Connection
-from bot.adapters.postgres.extension import timescaledb_schema
+from bot.adapters.postgres.extension import timescaledb_function, timescaledb_schema
 from bot.core.errors import DatabaseRefused
-from bot.core.models import Job
+from bot.core.jobs import Job
 
 # Infinite times mean running (next_start) or never (the others), and fit no datetime. An interval
 # in months counts 30 days for each, and one without end is cut at a thousand years.
+#
+# The error is the message alone: the view job_errors adds DETAIL to it, which holds rows. A job's
+# last entry in the history is of the run that failed, since failures are always kept there.
 _JOBS = """
 SELECT j.job_id AS id,
        j.application_name AS application,
@@ -28,7 +32,11 @@ SELECT j.job_id AS id,
        coalesce(s.last_run_status, '') AS last_status,
        CASE WHEN pg_catalog.isfinite(s.last_successful_finish)
             THEN s.last_successful_finish END AS last_success,
-       coalesce(j.config, '{}') AS config
+       coalesce(j.config, '{{}}') AS config,
+       CASE WHEN pg_catalog.isfinite(s.last_run_started_at) THEN s.last_run_started_at END
+           AS started,
+       coalesce(s.total_runs, 0) AS runs,
+       CASE WHEN s.last_run_status = 'Failed' THEN {error} ELSE '' END AS error
   FROM timescaledb_information.jobs j
   LEFT JOIN timescaledb_information.job_stats s ON s.job_id = j.job_id
   LEFT JOIN pg_catalog.pg_roles r ON r.oid = j.owner
@@ -36,12 +44,26 @@ SELECT j.job_id AS id,
 """
 
 
+_ERROR = """
+coalesce((SELECT h.data -> 'error_data' ->> 'message'
+            FROM _timescaledb_internal.bgw_job_stat_history h
+           WHERE h.job_id = j.job_id AND h.succeeded IS NOT TRUE ORDER BY h.id DESC LIMIT 1), '')
+"""
+
+_HAS_HISTORY = (
+    "SELECT pg_catalog.to_regclass('_timescaledb_internal.bgw_job_stat_history') IS NOT NULL"
+)
+
+
 def listed(connection: Connection) -> tuple[Job, ...]:
     """Return every job with its last outcome, ordered by id; none without TimescaleDB."""
     if timescaledb_schema(connection) is None:
         return ()
+    # Before 2.15 the history was kept elsewhere; there a failed run is seen without its reason.
+    known = connection.execute(_HAS_HISTORY).fetchone() == (True,)
+    query = sql.SQL(_JOBS).format(error=sql.SQL(_ERROR if known else "''"))
     with connection.cursor(row_factory=class_row(Job)) as cursor:
-        return tuple(cursor.execute(_JOBS).fetchall())
+        return tuple(cursor.execute(query).fetchall())
 
 
 def set_scheduled(connection: Connection, job_ids: Sequence[int], scheduled: bool) -> None:
@@ -68,6 +90,47 @@ def set_scheduled(connection: Connection, job_ids: Sequence[int], scheduled: boo
         missing = sorted(set(job_ids) - {number for (number,) in changed})
         if missing:
             raise DatabaseRefused(f"there is no job {missing[0]} in this database")
+
+
+def kick(connection: Connection, job_id: int) -> None:
+    """Make a job due now; a scheduler that runs starts it within 5 s, as the job's owner.
+
+    alter_job() is called as the owner too, for it may run the job's own check of its configuration.
+    Where it refuses for the reason told in `set_scheduled`, the catalog is written and the
+    scheduler told as TimescaleDB itself does it: by invalidating the relation that stands for the
+    jobs. A restart of the workers would end the jobs that are running.
+
+    Raises:
+        DatabaseRefused: there is no such job.
+    """
+    row = connection.execute(_OWNER, [job_id]).fetchone()
+    if row is None:
+        raise DatabaseRefused(f"there is no job {job_id} in this database")
+    function = timescaledb_function(connection, "alter_job")
+    due_now = sql.SQL("SELECT job_id FROM {}(%s, next_start => pg_catalog.now())").format(function)
+    connection.execute(sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(row[0])))
+    try:
+        connection.execute(due_now, [job_id])
+    except FeatureNotSupported as error:
+        if "hierarchical" not in str(error):
+            raise
+        connection.execute("RESET SESSION AUTHORIZATION")
+        with connection.transaction():
+            connection.execute(_DUE, [job_id])
+            connection.execute(_TELL)
+
+
+_TELL = "ALTER TABLE _timescaledb_cache.cache_inval_bgw_job RESET (fillfactor)"
+
+_OWNER = """
+SELECT r.rolname FROM timescaledb_information.jobs j
+  JOIN pg_catalog.pg_roles r ON r.oid = j.owner WHERE j.job_id = %s
+"""
+
+# A job that has never run has no row here, and is due because of that.
+_DUE = """
+UPDATE _timescaledb_internal.bgw_job_stat SET next_start = pg_catalog.now() WHERE job_id = %s
+"""
 
 
 def _job_table(connection: Connection) -> sql.Identifier:

@@ -21,12 +21,14 @@ from bot.adapters.slack.blocks import (
 from bot.adapters.slack.blocks_result import checklist
 from bot.core.audit import Claim
 from bot.core.events import RunFinished
+from bot.core.jobs import Job
 from bot.core.last_restore import LastRestore
-from bot.core.models import Check, ContinuousAggregate, Job, Verdict
+from bot.core.models import Check, ContinuousAggregate, Verdict
 from bot.core.redaction import safe_line
-from bot.core.status import SCHEDULER, THRESHOLDS, Status
+from bot.core.status import THRESHOLDS, Status
 from bot.core.unreachable import CHECK, sentence
 from bot.core.wording import duration, shortened
+from bot.core.worker_ladder import SCHEDULER
 
 _ROWS = 25
 

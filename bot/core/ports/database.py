@@ -9,11 +9,11 @@ from typing import Protocol
 
 from bot.core.database_settings import DatabaseSettings
 from bot.core.inventory import Inventory
+from bot.core.jobs import Job, JobWork
 from bot.core.models import (
     BackupFile,
     ContinuousAggregate,
     DatabaseFacts,
-    Job,
     RestoringLayer,
     ServerIdentity,
     Session,
@@ -63,6 +63,14 @@ class Database(Protocol):
 
     def set_scheduled(self, job_ids: Sequence[int], scheduled: bool) -> None:
         """Pause or re-arm exactly these jobs."""
+        ...
+
+    def job_work(self, job_ids: Sequence[int]) -> Mapping[int, JobWork]:
+        """Return what policies have to do now; jobs whose effect cannot be seen are left out."""
+        ...
+
+    def kick(self, job_id: int) -> None:
+        """Make a job due now, so that the scheduler runs it as its owner."""
         ...
 
     def analyze(self) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bot.core.errors import StepFailed, Unavailable
-from bot.core.models import ServerIdentity
+from bot.core.models import Restart, ServerIdentity
 from bot.core.plan import StepName
-from bot.core.status import LAUNCHER, SCHEDULER
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
-
-_PAUSE = 0.25  # seconds between looks
+from bot.core.wording import duration
+from bot.core.worker_ladder import LAUNCHER_RETURNS, PAUSE, Climbed, Ladder, Rung
 
 
 def poll(work: Work, seconds: float, ready: Callable[[], bool]) -> bool:
@@ -19,24 +18,43 @@ def poll(work: Work, seconds: float, ready: Callable[[], bool]) -> bool:
     while not ready():
         if waited >= seconds:
             return False
-        work.clock.wait(_PAUSE)
-        waited += _PAUSE
+        work.clock.wait(PAUSE)
+        waited += PAUSE
     return True
 
 
 def _restart_intent(work: Work) -> Intent:
-    others = sorted(
+    others = _others(work)
+    return Intent(
+        f"restart container {work.plan.container.name}{_also(others)}", {"others": others}
+    )
+
+
+def _others(work: Work) -> list[str]:
+    """Return the other databases whose clients a restart would throw out."""
+    return sorted(
         {
             s.database
             for s in work.cluster.sessions()
-            if s.backend_type == "client backend" and s.database != work.plan.target.database
+            if s.backend_type == "client backend" and s.database != work.live.name
         }
     )
-    also = f", which also ends the sessions of {', '.join(others)}" if others else ""
-    return Intent(f"restart container {work.plan.container.name}{also}", {"others": others})
+
+
+def _also(others: list[str]) -> str:
+    return f", which also ends the sessions of {', '.join(others)}" if others else ""
 
 
 def _restart(work: Work) -> Outcome:
+    return Outcome(f"PostgreSQL restarted, answering after {duration(restart_server(work))}")
+
+
+def restart_server(work: Work) -> float:
+    """Restart PostgreSQL by way of its container, take the lock again, and return the seconds.
+
+    Raises:
+        StepFailed: it does not answer within the time the settings give it.
+    """
     before = work.cluster.identity()
     work.cluster.checkpoint()
     timeout = work.plan.target.restart_timeout
@@ -46,7 +64,7 @@ def _restart(work: Work) -> Outcome:
         raise StepFailed(f"PostgreSQL did not answer within {timeout} s of its restart")
     seconds = (work.clock.now() - started).total_seconds()
     work.relock()
-    return Outcome(f"PostgreSQL restarted, answering after {seconds:.1f} s")
+    return seconds
 
 
 def _came_back(work: Work, before: ServerIdentity) -> bool:
@@ -57,29 +75,68 @@ def _came_back(work: Work, before: ServerIdentity) -> bool:
     return now.started_at > before.started_at
 
 
+def _ladder(work: Work) -> Ladder:
+    return Ladder(work.live, work.cluster, work.clock, lambda note: work.progress(0, note))
+
+
+def _rungs(work: Work) -> tuple[Rung, ...]:
+    """What brings the workers back, the mildest first."""
+    half = work.plan.target.worker_timeout / 2
+    ask = "restart_background_workers()"
+    rungs = (
+        Rung(ask, work.live.restart_workers, half, through_launcher=True),
+        Rung(f"{ask} again", work.live.restart_workers, half, through_launcher=True),
+        Rung("end the launcher", work.cluster.terminate_launcher, LAUNCHER_RETURNS),
+    )
+    if work.plan.target.restart_rule is Restart.NEVER:
+        return rungs
+    restart = Rung("restart PostgreSQL", lambda: restart_server(work), 2 * half)
+    return (*rungs, restart)
+
+
 def _workers_intent(work: Work) -> Intent:
-    return Intent(f"look for TimescaleDB's launcher and the scheduler of {work.live.name}")
+    means = [rung.means for rung in _rungs(work)]
+    return Intent(
+        f"look for TimescaleDB's launcher and the scheduler of {work.live.name}; where they are "
+        f"missing, one after the other: {', '.join(means)}",
+        {"ladder": means},
+    )
 
 
 def _workers(work: Work) -> Outcome:
-    half = work.plan.target.worker_timeout / 2
-    if poll(work, half, lambda: _scheduler_runs(work)):
-        return Outcome(f"the launcher and the scheduler of {work.live.name} are running")
-    work.live.restart_workers()
-    if poll(work, half, lambda: _scheduler_runs(work)):
-        return Outcome(f"the scheduler of {work.live.name} runs after restart_background_workers()")
+    ladder = _ladder(work)
+    if ladder.wait(work.plan.target.worker_timeout / 2):
+        return Outcome(f"of {work.live.name}: {ladder.look()}", {"rungs": []})
+    blocked = ladder.blocked()
+    if blocked:
+        raise StepFailed(blocked)
+    climbed = ladder.climb(_rungs(work))
+    if ladder.look().complete:
+        summary = f"of {work.live.name}, after {climbed[-1].means}: {ladder.look()}"
+        return Outcome(summary, {"rungs": _facts(climbed)}, tail=_evidence(climbed))
     raise StepFailed(
-        f"no TimescaleDB scheduler for {work.live.name} within {2 * half:.0f} s; look at "
-        "timescaledb.restoring, timescaledb.max_background_workers and the server's log"
+        f"TimescaleDB's workers did not come back: {ladder.look()}, after "
+        f"{', '.join(c.means for c in climbed)}; look at timescaledb.max_background_workers, "
+        f"max_worker_processes and the server's log{_not_restarted(work)}",
+        _evidence(climbed),
     )
 
 
-def _scheduler_runs(work: Work) -> bool:
-    sessions = work.cluster.sessions()
-    launcher = any(s.application == LAUNCHER for s in sessions)
-    return launcher and any(
-        s.application == SCHEDULER and s.database == work.live.name for s in sessions
-    )
+def _not_restarted(work: Work) -> str:
+    if work.plan.target.restart_rule is not Restart.NEVER:
+        return ""
+    return '; restarting PostgreSQL is left to you (restart = "never")'
+
+
+def _facts(climbed: tuple[Climbed, ...]) -> list[dict[str, object]]:
+    return [
+        {"before": c.before, "means": c.means, "after": c.after, "seconds": round(c.seconds, 1)}
+        for c in climbed
+    ]
+
+
+def _evidence(climbed: tuple[Climbed, ...]) -> str:
+    return "\n".join(map(str, climbed))
 
 
 RESTART = Stage(StepName.RESTART, _restart_intent, _restart)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from bot.adapters.slack.blocks_status import status_page
 from bot.core.audit import Claim
 from bot.core.models import Container
-from bot.core.status import checklist
+from bot.core.points import checklist
 from tests.adapters.slack.rendering import page
 from tests.core.run_samples import RUN, START, finished
 from tests.core.test_status import HEALTHY, UNREADABLE

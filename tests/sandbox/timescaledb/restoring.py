@@ -12,8 +12,9 @@ from pathlib import Path
 from bot.adapters.postgres import PostgresCluster, PostgresDatabase
 from bot.core.dump import DumpReader
 from bot.core.models import Check, Container, ContainerRef, Target
+from bot.core.points import checklist
 from bot.core.ports import ExecResult, OnLine, Stream
-from bot.core.status import checklist, read_status
+from bot.core.status import read_status
 from bot.sandbox import sample
 from bot.sandbox.timescaledb.container import container_env
 from tests.sandbox.timescaledb.stand_in import StandIn
