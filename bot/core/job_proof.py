@@ -101,6 +101,9 @@ def _effect(job: Job, before: JobWork | None, now: JobWork | None) -> _Effect:
     left = f", {counted(len(now.due), noun)} left for its next run" if now.due else ""
     if done:
         return _Effect(f"{counted(len(done), noun)} {verb}{left}", sure=True)
+    if before.written != now.written:
+        rows = counted(abs(now.written - before.written), "row")
+        return _Effect(f"{rows} written or replaced{left}", sure=True)
     if before.mark != now.mark:
         return _Effect(f"its watermark moved{left}", sure=True)
     if before.due:

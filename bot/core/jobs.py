@@ -46,7 +46,9 @@ class JobWork:
         due: the ranges of time within the policy's window that wait to be refreshed, compressed or
             dropped, in TimescaleDB's own numbers, both ends included.
         mark: how far it has come: changes when the policy has moved on.
+        written: rows ever written to its table or taken out of it, as PostgreSQL counts them.
     """
 
     due: frozenset[tuple[int, int]] = frozenset()
     mark: str = ""
+    written: int = 0

@@ -12,9 +12,9 @@ from bot.adapters.audit_log import AuditStore
 from bot.adapters.clock import SystemClock
 from bot.cli.demo_story import Story
 from bot.core import plan
-from bot.core.audit import Query
+from bot.core.audit import Draft, Query
 from bot.core.models import Strategy
-from bot.core.steps import verify
+from bot.core.steps import server
 from bot.sandbox.demo.world import World, world
 from bot.sandbox.engine import ContainerSpec
 from tests.demo.process import until
@@ -36,21 +36,27 @@ def deaf() -> Iterator[World]:
 def settings(deaf: World, monkeypatch: pytest.MonkeyPatch) -> World:
     for name, value in deaf.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(verify, "_SCHEDULED_WITHIN", GIVE_UP_S)
     brief = deaf.settings.with_name("brief.toml")
-    brief.write_text(f'{deaf.settings.read_text()}worker_timeout = "{GIVE_UP_S}s"\n')
+    brief.write_text(
+        f'{deaf.settings.read_text()}worker_timeout = "{GIVE_UP_S}s"\n'
+        f'job_proof_timeout = "{2 * GIVE_UP_S}s"\n'
+    )
     monkeypatch.setenv("TSBOT_CONFIG", str(brief))
     return deaf
 
 
-def points(made: World) -> dict[str, tuple[str, str]]:
-    """The last checklist in the log: verdict and evidence by name."""
+def last(made: World, action: str) -> Draft:
+    """The newest entry of an action."""
     store = AuditStore(made.audit, SystemClock(), writable=False)
     try:
-        entry = store.log.entries(Query(action="checklist_checks"))[-1]
+        return store.log.entries(Query(action=action))[-1].draft
     finally:
         store.close()
-    checks = entry.draft.detail["checks"]
+
+
+def points(made: World) -> dict[str, tuple[str, str]]:
+    """The last checklist in the log: verdict and evidence by name."""
+    checks = last(made, "checklist_checks").detail["checks"]
     assert isinstance(checks, list)
     return {each["name"]: (each["verdict"], each["evidence"]) for each in checks}
 
@@ -64,20 +70,54 @@ def logs(made: World, name: str) -> list[str]:
         client.close()
 
 
-def test_without_the_restart_the_workers_and_their_jobs_are_red_with_the_evidence(
-    settings: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def without_the_step(monkeypatch: pytest.MonkeyPatch, made: World, rule: str) -> None:
+    """Leave the restart to the ladder, whose launcher takes a minute that nobody here waits for."""
     assert isinstance(plan.ORDER, dict)
     order = tuple(s for s in plan.ORDER[Strategy.IN_PLACE] if s is not plan.StepName.RESTART)
     monkeypatch.setitem(plan.ORDER, Strategy.IN_PLACE, order)
+    monkeypatch.setattr(server, "LAUNCHER_RETURNS", GIVE_UP_S)
+    settings = made.settings.with_name("brief.toml")
+    with settings.open("a") as file:
+        file.write(f'restart = "{rule}"\n')
+
+
+def rungs(made: World) -> list[dict[str, str]]:
+    """What the last climb did, from the log."""
+    detail = last(made, "workers").detail["facts"]
+    assert isinstance(detail, dict)
+    return list(detail["rungs"])
+
+
+def test_where_nothing_may_be_restarted_workers_and_jobs_are_red_with_the_evidence(
+    settings: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_the_step(monkeypatch, settings, "never")
     assert main(["restore", "latest", "--yes"]) == 1
     found = points(settings)
-    assert found["background workers are running"] == ("failed", "no scheduler for ecoanp")
+    assert found["background workers are running"][0] == "failed"
     verdict, evidence = found["every job has a next start"]
     assert (verdict, evidence[:15]) == ("failed", "no next start: ")
     assert re.fullmatch(r"no next start: \d{4}(, \d{4}){3}", evidence)
     rest = {verdict for name, (verdict, _) in found.items() if not re.search("worker|job", name)}
     assert rest == {"ok"}
+    failed = last(settings, "workers")
+    assert "restarting PostgreSQL is left to you" in str(failed.detail["sentence"])
+    lines = failed.output_tail.splitlines()
+    assert [line.split(" → ")[1] for line in lines] == [
+        "restart_background_workers()", "restart_background_workers() again", "end the launcher"
+    ]  # fmt: skip
+    assert lines[0].startswith("no scheduler for ecoanp → ")
+
+
+def test_the_ladder_ends_with_a_restart_and_its_evidence_is_in_the_log(
+    settings: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_the_step(monkeypatch, settings, "ladder")
+    assert main(["restore", "latest", "--yes"]) == 0
+    climbed = rungs(settings)
+    assert climbed[-1]["means"] == "restart PostgreSQL"
+    assert climbed[-1]["after"].startswith("launcher pid ")
+    assert {verdict for verdict, _ in points(settings).values()} == {"ok"}
 
 
 def test_with_the_restart_all_five_points_are_green(settings: World) -> None:

@@ -3,6 +3,7 @@
 Community edition only: the image that TSBOT_TEST_IMAGE names says which version.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -151,8 +152,25 @@ def test_retention_stays_paused_and_is_named_in_the_outcome(
     assert f"Retention waits for an approver: {number}." in said
     jobs = restored.finished.entry("jobs", Phase.OUTCOME).draft.detail["facts"]
     refreshing = sorted(policies(installation.database, "policy_refresh_continuous_aggregate"))
-    assert jobs == {"rearmed": refreshing, "waiting": [number]}
+    assert isinstance(jobs, dict)
+    assert (jobs["rearmed"], jobs["waiting"]) == (refreshing, [number])
     assert f"drops data older than {RETENTION}" in restored.finished.output
+
+
+def test_each_rearmed_job_is_proven_by_what_it_did(
+    installation: Installation, restored: Restored
+) -> None:
+    detail = restored.finished.entry("jobs_checks", Phase.NOTE).draft.detail
+    assert isinstance(detail["checks"], list)
+    refreshing = policies(installation.database, "policy_refresh_continuous_aggregate")
+    assert len(detail["checks"]) == len(refreshing) == len(VIEWS)
+    for number, check in zip(sorted(refreshing), detail["checks"], strict=True):
+        assert f"job {number}, policy_refresh_continuous_aggregate" in check["name"]
+        assert check["verdict"] == "ok", check
+        assert re.match(r"ran at [\d:]+ UTC: \d+ (range|row)s? ", check["evidence"]), check
+    points = restored.finished.entry("checklist_checks", Phase.NOTE).draft.detail["checks"]
+    assert isinstance(points, list)
+    assert "4 jobs scheduled, 1 paused, 4 seen to run since the restore" in str(points[2])
 
 
 def test_each_view_is_refreshed_by_its_own_policy_after_the_restore(

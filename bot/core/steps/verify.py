@@ -12,6 +12,7 @@ from bot.core.steps.server import poll
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
 from bot.core.wording import counted
 
+_COUNTED_WITHIN = 3  # seconds until PostgreSQL has counted what a job that has ended wrote
 _SETTLES_WITHIN = 10  # seconds a point has to become green
 
 
@@ -67,7 +68,14 @@ def _proofs(work: Work, before: Sighting, numbers: tuple[int, ...]) -> tuple[Che
         return ran == len(numbers)
 
     poll(work, work.plan.target.job_proof_timeout, all_ran)
-    return proofs(before, _sighting(work, numbers), numbers)
+    seen: list[tuple[Check, ...]] = []
+
+    def all_proven() -> bool:
+        seen.append(proofs(before, _sighting(work, numbers), numbers))
+        return all(check.verdict is Verdict.OK for check in seen[-1])
+
+    poll(work, _COUNTED_WITHIN, all_proven)
+    return seen[-1]
 
 
 def _checklist_intent(_: Work) -> Intent:
