@@ -129,7 +129,7 @@ class Target:
         """When PostgreSQL is restarted: ladder, always or never."""
         if self.restart is not Restart.AUTO:
             return self.restart
-        return Restart.ALWAYS if self.strategy is Strategy.IN_PLACE else Restart.LADDER
+        return Restart.LADDER if self.strategy is Strategy.SWAP else Restart.ALWAYS
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.core.plan import ORDER, Plan, StepName
+from bot.core.plan import Plan, StepName, order_of
 from bot.core.steps import applications, cut_over, database, finish, pg_restore, server, verify
 from bot.core.steps.stage import Stage, Work
 
@@ -31,4 +31,4 @@ STAGES: Mapping[StepName, Stage[Work]] = {
 
 def stages(plan: Plan) -> tuple[Stage[Work], ...]:
     """Return what follows preflight, in the order of the plan's strategy."""
-    return tuple(STAGES[name] for name in ORDER[plan.target.strategy])
+    return tuple(STAGES[name] for name in order_of(plan.target))

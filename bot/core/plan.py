@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.core.audit import canonical
-from bot.core.models import Backup, Container, DatabaseFacts, GateAt, Strategy, Target
+from bot.core.models import Backup, Container, DatabaseFacts, GateAt, Restart, Strategy, Target
 
 
 class StepName(StrEnum):
@@ -115,6 +115,16 @@ ORDER: Mapping[Strategy, tuple[StepName, ...]] = {
     ),
 }
 """What follows preflight; the gate stands before the first destructive step."""
+
+
+def order_of(target: Target) -> tuple[StepName, ...]:
+    """Return the steps of a target's strategy, with a restart of PostgreSQL where it always is."""
+    order = tuple(name for name in ORDER[target.strategy] if name is not StepName.RESTART)
+    if target.restart_rule is not Restart.ALWAYS:
+        return order
+    after = order.index(StepName.CUT_OVER) + 1
+    return (*order[:after], StepName.RESTART, *order[after:])
+
 
 TURNING = frozenset({StepName.CUT_OVER, StepName.SWAP_BACK})
 """Steps in which databases change places: before, everything is undone; after, nothing is."""
@@ -224,7 +234,7 @@ class Plan:
     @property
     def steps(self) -> tuple[StepSpec, ...]:
         """The steps, preflight first."""
-        order = (StepName.PREFLIGHT, *ORDER[self.target.strategy])
+        order = (StepName.PREFLIGHT, *order_of(self.target))
         return tuple(SPECS[name] for name in order)
 
     def digest(self) -> str:
@@ -243,6 +253,7 @@ class Plan:
                 self.target.strategy.value,
                 self.target.gate.value,
                 self.target.ownership.value,
+                self.target.restart_rule.value,
                 sorted(self.target.extensions),
                 sorted(self.retention),
             ],

@@ -17,6 +17,7 @@ from bot.core.ports import Clock, Cluster, ContainerHost
 from bot.core.server_checks import ServerChecks
 from bot.core.steps.database import PG_CRON, TIMESCALEDB
 from bot.core.toc import Toc
+from bot.core.worker_ladder import restart_notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Preflight:
         _stop_if_failed(checks)
         plan = self._plan(request, run_id, container, read)
         warnings = tuple(c.evidence for c in checks if c.verdict is Verdict.WARNING)
+        warnings += tuple(filter(None, [restart_notice(self.target)]))
         plan = replace(plan, warnings=(*warnings, *(f"skipped: {s}" for s in read.skipped)))
         return Prepared(plan, read.toc, read.manifest, tuple(checks))
 

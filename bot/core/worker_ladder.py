@@ -158,13 +158,13 @@ def _for_all(layer: RestoringLayer) -> bool:
 
 
 def restart_notice(target: Target) -> str:
-    """Return what a plan says where its run may restart PostgreSQL, empty where it never does."""
-    rule = target.restart_rule
-    if rule is Restart.LADDER:
-        return (
-            "If TimescaleDB's workers can't be brought back otherwise, PostgreSQL is restarted, "
-            "which ends the sessions of all its databases."
-        )
-    if rule is Restart.ALWAYS:
-        return "PostgreSQL is restarted, which ends the sessions of all its databases."
-    return ""
+    """Return what approvers should know where a run may restart PostgreSQL without a step for it.
+
+    Empty where it never does, and where the restart is a step of its own.
+    """
+    if target.restart_rule is not Restart.LADDER:
+        return ""
+    return (
+        "If TimescaleDB's workers can't be brought back otherwise, PostgreSQL is restarted, "
+        "which ends the sessions of all its databases"
+    )

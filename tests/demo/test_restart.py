@@ -11,16 +11,14 @@ from bot.__main__ import main
 from bot.adapters.audit_log import AuditStore
 from bot.adapters.clock import SystemClock
 from bot.cli.demo_story import Story
-from bot.core import plan
 from bot.core.audit import Draft, Query
-from bot.core.models import Strategy
 from bot.core.steps import server
 from bot.sandbox.demo.world import World, world
 from bot.sandbox.engine import ContainerSpec
 from tests.demo.process import until
 
 APPLICATIONS = ("plant-writer", "plant-reader")
-GIVE_UP_S = 3
+GIVE_UP_S = 2
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +35,7 @@ def settings(deaf: World, monkeypatch: pytest.MonkeyPatch) -> World:
     for name, value in deaf.environment.items():
         monkeypatch.setenv(name, value)
     brief = deaf.settings.with_name("brief.toml")
-    brief.write_text(
-        f'{deaf.settings.read_text()}worker_timeout = "{GIVE_UP_S}s"\n'
-        f'job_proof_timeout = "{2 * GIVE_UP_S}s"\n'
-    )
+    brief.write_text(f'{deaf.settings.read_text()}worker_timeout = "{GIVE_UP_S}s"\n')
     monkeypatch.setenv("TSBOT_CONFIG", str(brief))
     return deaf
 
@@ -72,9 +67,6 @@ def logs(made: World, name: str) -> list[str]:
 
 def without_the_step(monkeypatch: pytest.MonkeyPatch, made: World, rule: str) -> None:
     """Leave the restart to the ladder, whose launcher takes a minute that nobody here waits for."""
-    assert isinstance(plan.ORDER, dict)
-    order = tuple(s for s in plan.ORDER[Strategy.IN_PLACE] if s is not plan.StepName.RESTART)
-    monkeypatch.setitem(plan.ORDER, Strategy.IN_PLACE, order)
     monkeypatch.setattr(server, "LAUNCHER_RETURNS", GIVE_UP_S)
     settings = made.settings.with_name("brief.toml")
     with settings.open("a") as file:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from bot.core.errors import StepFailed, Unavailable
 from bot.core.models import Restart, ServerIdentity
 from bot.core.plan import StepName
-from bot.core.steps.stage import Intent, Outcome, Stage, Work
+from bot.core.steps.stage import Intent, Outcome, Stage, Tools
 from bot.core.wording import duration
 from bot.core.worker_ladder import LAUNCHER_RETURNS, PAUSE, Climbed, Ladder, Rung
 
 
-def poll(work: Work, seconds: float, ready: Callable[[], bool]) -> bool:
+def poll(work: Tools, seconds: float, ready: Callable[[], bool]) -> bool:
     """Look until ``ready`` or until that much time has passed, and return whether it became so."""
     waited = 0.0
     while not ready():
@@ -23,14 +23,12 @@ def poll(work: Work, seconds: float, ready: Callable[[], bool]) -> bool:
     return True
 
 
-def _restart_intent(work: Work) -> Intent:
+def _restart_intent(work: Tools) -> Intent:
     others = _others(work)
-    return Intent(
-        f"restart container {work.plan.container.name}{_also(others)}", {"others": others}
-    )
+    return Intent(f"restart container {work.container.name}{_also(others)}", {"others": others})
 
 
-def _others(work: Work) -> list[str]:
+def _others(work: Tools) -> list[str]:
     """Return the other databases whose clients a restart would throw out."""
     return sorted(
         {
@@ -45,11 +43,11 @@ def _also(others: list[str]) -> str:
     return f", which also ends the sessions of {', '.join(others)}" if others else ""
 
 
-def _restart(work: Work) -> Outcome:
+def _restart(work: Tools) -> Outcome:
     return Outcome(f"PostgreSQL restarted, answering after {duration(restart_server(work))}")
 
 
-def restart_server(work: Work) -> float:
+def restart_server(work: Tools) -> float:
     """Restart PostgreSQL by way of its container, take the lock again, and return the seconds.
 
     Raises:
@@ -57,9 +55,9 @@ def restart_server(work: Work) -> float:
     """
     before = work.cluster.identity()
     work.cluster.checkpoint()
-    timeout = work.plan.target.restart_timeout
+    timeout = work.target.restart_timeout
     started = work.clock.now()
-    work.host.restart(work.plan.container.id, timeout)
+    work.host.restart(work.container.id, timeout)
     if not poll(work, timeout, lambda: _came_back(work, before)):
         raise StepFailed(f"PostgreSQL did not answer within {timeout} s of its restart")
     seconds = (work.clock.now() - started).total_seconds()
@@ -67,7 +65,7 @@ def restart_server(work: Work) -> float:
     return seconds
 
 
-def _came_back(work: Work, before: ServerIdentity) -> bool:
+def _came_back(work: Tools, before: ServerIdentity) -> bool:
     try:
         now = work.cluster.identity()
     except Unavailable:
@@ -75,26 +73,26 @@ def _came_back(work: Work, before: ServerIdentity) -> bool:
     return now.started_at > before.started_at
 
 
-def _ladder(work: Work) -> Ladder:
+def _ladder(work: Tools) -> Ladder:
     return Ladder(work.live, work.cluster, work.clock, lambda note: work.progress(0, note))
 
 
-def _rungs(work: Work) -> tuple[Rung, ...]:
+def _rungs(work: Tools) -> tuple[Rung, ...]:
     """What brings the workers back, the mildest first."""
-    half = work.plan.target.worker_timeout / 2
+    half = work.target.worker_timeout / 2
     ask = "restart_background_workers()"
     rungs = (
         Rung(ask, work.live.restart_workers, half, through_launcher=True),
         Rung(f"{ask} again", work.live.restart_workers, half, through_launcher=True),
         Rung("end the launcher", work.cluster.terminate_launcher, LAUNCHER_RETURNS),
     )
-    if work.plan.target.restart_rule is Restart.NEVER:
+    if work.target.restart_rule is Restart.NEVER:
         return rungs
     restart = Rung("restart PostgreSQL", lambda: restart_server(work), 2 * half)
     return (*rungs, restart)
 
 
-def _workers_intent(work: Work) -> Intent:
+def _workers_intent(work: Tools) -> Intent:
     means = [rung.means for rung in _rungs(work)]
     return Intent(
         f"look for TimescaleDB's launcher and the scheduler of {work.live.name}; where they are "
@@ -103,9 +101,9 @@ def _workers_intent(work: Work) -> Intent:
     )
 
 
-def _workers(work: Work) -> Outcome:
+def _workers(work: Tools) -> Outcome:
     ladder = _ladder(work)
-    if ladder.wait(work.plan.target.worker_timeout / 2):
+    if ladder.wait(work.target.worker_timeout / 2):
         return Outcome(f"of {work.live.name}: {ladder.look()}", {"rungs": []})
     blocked = ladder.blocked()
     if blocked:
@@ -122,8 +120,8 @@ def _workers(work: Work) -> Outcome:
     )
 
 
-def _not_restarted(work: Work) -> str:
-    if work.plan.target.restart_rule is not Restart.NEVER:
+def _not_restarted(work: Tools) -> str:
+    if work.target.restart_rule is not Restart.NEVER:
         return ""
     return '; restarting PostgreSQL is left to you (restart = "never")'
 
