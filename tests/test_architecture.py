@@ -137,12 +137,14 @@ def reads_environment(tree: ast.Module) -> bool:
 def test_only_the_settings_read_the_environment() -> None:
     readers = {m.name for m in PRODUCT if reads_environment(m.tree)}
     others = {name for name in readers if not is_inside(name, ("bot.settings",))}
-    assert others == {"bot.cli.restore"}  # SUDO_USER: who sits at the terminal is no setting
+    assert others == {"bot.cli.operating"}  # SUDO_USER: who sits at the terminal is no setting
 
 
 def test_the_one_exception_reads_one_variable_once() -> None:
-    (restore,) = (module for module in PRODUCT if module.name == "bot.cli.restore")
-    assert restore.text.count("environ") == restore.text.count('os.environ.get("SUDO_USER")') == 1
+    (operating,) = (module for module in PRODUCT if module.name == "bot.cli.operating")
+    assert (
+        operating.text.count("environ") == operating.text.count('os.environ.get("SUDO_USER")') == 1
+    )
 
 
 def test_only_the_settings_read_toml() -> None:

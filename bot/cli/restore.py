@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import os
-import signal
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from types import FrameType
+from contextlib import ExitStack
 
 from bot.app import Base, base, witnessing
+from bot.cli.operating import (
+    OperatorGate,
+    cancel_by_signal,
+    command_line,
+    refusal_logged,
+    whoever,
+)
 from bot.cli.process_log import log_to_stderr
 from bot.cli.terminal import TerminalPresenter
 from bot.core import events as ev
 from bot.core.audit import Draft
 from bot.core.audit import Phase as AuditPhase
 from bot.core.bench import Bench, choose
-from bot.core.change_plan import ChangePlan
 from bot.core.claiming import Claiming
-from bot.core.errors import GateNotPassed, Refused
 from bot.core.journal import Journal
 from bot.core.models import Origin, Person, Strategy
-from bot.core.plan import Plan
-from bot.core.ports import AuditLog, Witness
+from bot.core.ports import Witness
 from bot.core.prepare import RestoreRequest
 from bot.core.redaction import Secrets
 from bot.core.requests import new_run_id
@@ -58,59 +55,6 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(with_settings=restore)
 
 
-@dataclass
-class OperatorGate:
-    """The gate without Slack: whoever sits at the terminal decides, and the log says so.
-
-    Args:
-        journal: the run's log.
-        yes: whether the answer was given on the command line.
-    """
-
-    journal: Journal
-    yes: bool
-
-    def foresee(self, plan: Plan) -> None:
-        """Do nothing: whoever decides has just asked for it."""
-
-    def approve(self, plan: Plan | ChangePlan, requester: Person) -> tuple[Person, ...]:
-        """Ask once, for the target's name; a mere yes is typed too easily.
-
-        Raises:
-            GateNotPassed: anything else was typed, or there is no terminal.
-        """
-        agreed = self.yes or _asked(plan.target.name)
-        self.journal.record(
-            ev.GateClosed(
-                run_id=plan.run_id,
-                at=self.journal.clock.now(),
-                outcome="approved" if agreed else "vetoed",
-                sentence="by the operator on the command line, without Slack",
-                digest=plan.digest(),
-                approvers=(requester,) if agreed else (),
-            )
-        )
-        if not agreed:
-            raise GateNotPassed("vetoed", "it was not confirmed; --yes approves it beforehand")
-        return (requester,)
-
-
-def _asked(name: str) -> bool:
-    """Ask on the terminal.
-
-    Raises:
-        GateNotPassed: Ctrl-C, Ctrl-D or SIGTERM instead of an answer.
-    """
-    if not sys.stdin.isatty():
-        return False
-    try:
-        with _handling_signals(signal.default_int_handler):
-            answer = input(f"Type {name} to restore it, anything else to leave it: ")
-    except (KeyboardInterrupt, EOFError) as error:
-        raise GateNotPassed("cancelled", "cancelled at the question") from error
-    return answer.strip() == name
-
-
 def restore(settings: Settings, arguments: argparse.Namespace) -> int:
     """Run one restore on the terminal and return the exit code.
 
@@ -119,41 +63,17 @@ def restore(settings: Settings, arguments: argparse.Namespace) -> int:
         AuditUnavailable: the log cannot be written.
     """
     log_to_stderr(Secrets(secret_values(settings)), verbose=False)
-    run_id, operator = new_run_id(), _operator()
+    run_id, operator = new_run_id(), whoever()
     with base(settings) as parts, ExitStack() as stack:
-        with _refusal_logged(parts.store.log, operator, arguments):
+        named = {"target": arguments.target, "backup": arguments.backup}
+        with refusal_logged(parts.store.log, operator, "restore", **named):
             bench = choose(parts.benches, arguments.target)
             claiming = Claiming(parts.store.claims)
             stack.enter_context(claiming.held(bench, run_id, operator.id))
-        cancelled = stack.enter_context(_cancel_by_signal())
+        cancelled = stack.enter_context(cancel_by_signal())
         witness = stack.enter_context(witnessing(parts, TerminalPresenter()))
         finished = _run(parts, bench, run_id, operator, arguments, cancelled, witness)
     return EXIT_OK if finished.outcome in {"succeeded", "dry run"} else EXIT_FAILED
-
-
-@contextmanager
-def _refusal_logged(
-    log: AuditLog, operator: Person, arguments: argparse.Namespace
-) -> Iterator[None]:
-    """Log what is refused before there is a run to log it with."""
-    try:
-        yield
-    except Refused as refusal:
-        log.append(
-            Draft(
-                "command",
-                AuditPhase.NOTE,
-                "refused",
-                actor_id=operator.id,
-                actor_name=operator.name,
-                channel="cli",
-                target=arguments.target,
-                backup=arguments.backup,
-                arguments=_command_line(),
-                detail={"command": "restore", "code": refusal.code, "sentence": refusal.sentence},
-            )
-        )
-        raise
 
 
 def _run(
@@ -182,7 +102,7 @@ def _run(
             target=bench.target.name,
             origin=Origin(operator, "cli"),
             backup=request.backup,
-            arguments=_command_line(),
+            arguments=command_line(),
         )
     )
     run = RestoreRun(
@@ -196,32 +116,3 @@ def _run(
         rearm_retention=arguments.arm_retention,
     )
     return run.execute()
-
-
-@contextmanager
-def _cancel_by_signal() -> Iterator[threading.Event]:
-    """Let Ctrl-C and SIGTERM cancel at the next safe point instead of breaking off."""
-    cancelled = threading.Event()
-    with _handling_signals(lambda *_: cancelled.set()):
-        yield cancelled
-
-
-@contextmanager
-def _handling_signals(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
-    """Handle Ctrl-C and SIGTERM otherwise meanwhile."""
-    before = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
-
-
-def _command_line() -> str:
-    return " ".join(sys.argv[1:])
-
-
-def _operator() -> Person:
-    """The person at the terminal; behind sudo the one who called it."""
-    name = os.environ.get("SUDO_USER") or getpass.getuser()
-    return Person(f"cli:{name}", name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Protocol
 
 from bot.core import events as ev
@@ -17,7 +18,7 @@ from bot.core.gate_keeping import Drift, GateKeeping
 from bot.core.journal import Journal
 from bot.core.lease import Lease
 from bot.core.models import Container, Person, Target
-from bot.core.plan import StepName
+from bot.core.plan import SPECS, StepName
 from bot.core.step_log import StepLog
 from bot.core.steps.stage import Intent, Outcome, Stage, Tools
 from bot.core.walk import Walk
@@ -53,6 +54,9 @@ class Change(Protocol):
 
     def plan(self, run_id: str) -> ChangePlan:
         """Look at everything, change nothing, and return what would be done.
+
+        Asked again after steps that need no approval, and after the approval: such steps stay in
+        the plan once they are done.
 
         Raises:
             Refused: it cannot be done; the sentence says why and what would be right.
@@ -121,10 +125,25 @@ class ChangeRun:
             plan,
         )
         self._walk = walk = Walk(self._log, work, lambda: self._pass_gate(work))
-        walk.through(self.change.stages(plan))
+        walk.through(self._stages(work))
         if walk.late:
             return "failed", f"{plan.title} is done, but: {ended('; '.join(walk.late))}"
         return self.change.verdict(work)
+
+    def _stages(self, work: ChangeWork) -> Iterator[Stage[ChangeWork]]:
+        """Yield the stages that need no approval, then look again: they may have mended what the
+        others were for, or may not have been enough."""
+        harmless = tuple(takewhile(lambda s: not SPECS[s.name].destructive, self._of(work)))
+        yield from harmless
+        if harmless:
+            plan = self.change.plan(self.run_id)
+            if plan.digest() != work.plan.digest():
+                work.plan = plan
+                self._log.planned(plan)
+        yield from self._of(work)
+
+    def _of(self, work: ChangeWork) -> Sequence[Stage[ChangeWork]]:
+        return self.change.stages(work.plan)
 
     def _planned(self) -> ChangePlan:
         self._log.started(StepName.PREFLIGHT, Intent("look at everything"))

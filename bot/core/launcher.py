@@ -11,6 +11,7 @@ from bot.core import events as ev
 from bot.core.access import Access
 from bot.core.audit import Draft, Phase
 from bot.core.bench import Bench
+from bot.core.change_run import Change, ChangeRun
 from bot.core.claiming import Claiming
 from bot.core.errors import TsbotError
 from bot.core.gate import POLL, OpenGate, SlackGate
@@ -81,6 +82,45 @@ class Launcher:
             self.presenter.show(asked)
             self._restore(asked, request, bench, journal, gate.notice.eligible, gate)
 
+    def change(
+        self,
+        asked: ev.RunRequested,
+        change: Change,
+        bench: Bench,
+        resumed: OpenGate | None = None,
+    ) -> None:
+        """Start a change that is no restore. Raises as `restore` does.
+
+        Args:
+            asked: the request.
+            change: what is to be done.
+            bench: where.
+            resumed: the gate at which it stood before a restart of the bot, whose claim is still
+                held; None for a new one.
+        """
+        if resumed is None:
+            Claiming(self.claims, self.runs.find).take(bench, asked.run_id, HOLDER)
+        with self._claim_given_back(bench, asked.run_id):
+            journal = self.journal(asked.origin.channel, asked.target)
+            if resumed is None:
+                eligible = self.access.approvers(fresh=True)
+                journal.record(asked)
+            else:
+                eligible = resumed.notice.eligible
+                self.presenter.show(asked)
+            active = _active(asked)
+            active.gate = self._gate(asked, active, journal, eligible, resumed)
+            run = ChangeRun(
+                asked.run_id,
+                change,
+                asked.origin.person,
+                bench,
+                active.gate,
+                journal,
+                active.cancelled.is_set,
+            )
+            self._start(bench, active, run.execute)
+
     def refresh(self, asked: ev.RunRequested, request: RefreshRequest, bench: Bench) -> None:
         """Start a refresh. Raises as `restore` does."""
         Claiming(self.claims, self.runs.find).take(bench, asked.run_id, HOLDER)
@@ -113,7 +153,27 @@ class Launcher:
         resumed: OpenGate | None,
     ) -> None:
         active = _active(asked)
-        active.gate = SlackGate(
+        active.gate = self._gate(asked, active, journal, eligible, resumed)
+        run = RestoreRun(
+            asked.run_id,
+            request,
+            asked.origin.person,
+            bench.under(request.strategy),
+            active.gate,
+            journal,
+            active.cancelled.is_set,
+        )
+        self._start(bench, active, run.execute)
+
+    def _gate(
+        self,
+        asked: ev.RunRequested,
+        active: ActiveRun,
+        journal: Journal,
+        eligible: frozenset[str],
+        resumed: OpenGate | None,
+    ) -> SlackGate:
+        return SlackGate(
             self.ballots(asked.origin.channel),
             self.access.directory,
             journal,
@@ -126,16 +186,6 @@ class Launcher:
             resumed=resumed,
             poll=self.poll,
         )
-        run = RestoreRun(
-            asked.run_id,
-            request,
-            asked.origin.person,
-            bench.under(request.strategy),
-            active.gate,
-            journal,
-            active.cancelled.is_set,
-        )
-        self._start(bench, active, run.execute)
 
     def _start(self, bench: Bench, active: ActiveRun, execute: Callable[[], object]) -> None:
         def work() -> None:
