@@ -123,6 +123,8 @@ class Target:
     restart: Restart = Restart.AUTO
     job_proof_timeout: int = 60  # seconds re-armed jobs have to show that they run
     allow_writable_backups: bool = False
+    restore_jobs: int = 0  # sessions of pg_restore; 0 leaves it to the server's cores
+    disk_floor: int = 1 << 30  # bytes that must stay free during pg_restore; 0 does not look
 
     @property
     def restart_rule(self) -> Restart:

@@ -7,12 +7,13 @@ Source of the layout: pg_dump's PrintTOCSummary(); header lines begin with ``;``
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 _TWO_WORDS = (
     "ACCESS METHOD",
+    "BLOB METADATA",
     "CHECK CONSTRAINT",
     "DATABASE PROPERTIES",
     "DEFAULT ACL",
@@ -34,6 +35,7 @@ _TWO_WORDS = (
     "SEQUENCE OWNED BY",
     "SEQUENCE SET",
     "SHELL TYPE",
+    "STATISTICS DATA",
     "TABLE ATTACH",
     "TABLE DATA",
     "TEXT SEARCH CONFIGURATION",
@@ -55,6 +57,11 @@ class TocEntry:
     schema: str  # empty where PostgreSQL prints a dash
     name: str
     owner: str  # empty for extensions and comments
+
+    @property
+    def number(self) -> int:
+        """The entry's id in its dump, by which a parallel pg_restore names it."""
+        return int(self.line.partition(";")[0])
 
     @property
     def weight(self) -> int:
@@ -92,9 +99,10 @@ class Toc:
         """Return ``schema.name`` of all entries of a kind, such as ``TABLE`` or ``INDEX``."""
         return frozenset(f"{e.schema}.{e.name}" for e in self.entries if e.kind == kind)
 
-    def select(self, wanted: Callable[[TocEntry], bool]) -> str:
-        """Return the list file for the entries that are wanted."""
-        return "".join(f"{e.line}\n" for e in self.entries if wanted(e))
+
+def list_file(entries: Iterable[TocEntry]) -> str:
+    """Return what ``pg_restore --use-list`` must read to restore exactly these entries."""
+    return "".join(f"{e.line}\n" for e in entries)
 
 
 def parse_toc(text: str) -> Toc:

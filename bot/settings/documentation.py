@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from bot.settings.sections import ApprovalSection, AuditSection, SlackSection
 from bot.settings.target_section import TargetSection, TlsSection
-from bot.settings.values import duration_text
+from bot.settings.values import Bytes, duration_text, size_text
 
 _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("slack", SlackSection),
@@ -83,6 +83,8 @@ def _default(field: FieldInfo) -> str:
         return ""
     if isinstance(value, timedelta):
         return f'"{duration_text(value)}"'
+    if isinstance(value, Bytes):
+        return f'"{size_text(value)}"'
     if isinstance(value, StrEnum):
         return f'"{value.value}"'
     return json.dumps(value)

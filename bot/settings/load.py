@@ -103,6 +103,8 @@ def _target(name: str, section: TargetSection) -> TargetSettings:
             restart=section.restart,
             job_proof_timeout=int(section.job_proof_timeout.total_seconds()),
             allow_writable_backups=section.allow_writable_backups,
+            restore_jobs=section.restore_jobs,
+            disk_floor=section.disk_floor,
         ),
         dsn=SecretStr(uri),
         maintenance_database=dsn.parse(uri).database,

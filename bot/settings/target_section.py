@@ -12,6 +12,7 @@ from pydantic import (
     PlainValidator,
     SecretStr,
     StrictBool,
+    StrictInt,
     ValidationInfo,
     field_validator,
 )
@@ -114,6 +115,14 @@ class TargetSection(Section):
     allow_writable_backups: StrictBool = Field(
         default=False,
         description="accept backups that group or others can write; they can then become superuser",
+    )
+
+    restore_jobs: StrictInt = Field(
+        default=0, ge=0, le=64, description="sessions of pg_restore; 0 chooses by cores and dump"
+    )
+    disk_floor: Annotated[values.Bytes, PlainValidator(values.size)] = Field(
+        default=values.Bytes(1 << 30),
+        description="room that must stay free during pg_restore, else it is ended; 0 does not look",
     )
 
     @field_validator("dsn")

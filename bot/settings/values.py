@@ -13,6 +13,8 @@ from bot.core.models import ContainerRef
 
 _LONGEST = timedelta(days=7)
 _DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
+_SIZE = re.compile(r"(\d{1,9})(B|kB|MB|GB|TB)", re.ASCII)
+_SHIFTS = {"B": 0, "kB": 10, "MB": 20, "GB": 30, "TB": 40}
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")  # Docker's own rule for names
 _TARGET = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _EXTENSION = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -57,6 +59,28 @@ def duration_text(value: timedelta) -> str:
         if seconds and seconds % size == 0:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+class Bytes(int):
+    """A number of bytes, which the file may write as a size."""
+
+
+def size(value: object) -> Bytes:
+    """Read ``"500MB"``, ``"10GB"`` (multiples of 1024, as PostgreSQL counts) or whole bytes."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return Bytes(value)
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('must be a size such as "500MB" or "10GB", or a whole number of bytes')
+    return Bytes(int(match[1]) << _SHIFTS[match[2]])
+
+
+def size_text(value: int) -> str:
+    """Return a size as the file would have it; ``size`` reads it back."""
+    for unit, shift in reversed(_SHIFTS.items()):
+        if value and value % (1 << shift) == 0:
+            return f"{value >> shift}{unit}"
+    return f"{value}B"
 
 
 def not_zero(value: timedelta) -> timedelta:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.phases import Phase, cut
 from bot.core.restore_progress import RestoreProgress
 from bot.core.toc import TocEntry
 
@@ -80,3 +81,83 @@ def test_a_whole_restore_in_any_order_ends_just_short_of_its_last_entry(order: l
 def test_no_line_breaks_the_counting(text: str) -> None:
     step = RestoreProgress(toc("TABLE")).take(text)
     assert step is None or 0 <= step[0] <= 1
+
+
+# As a parallel pg_restore printed them; the last two were written by two processes at once.
+PARALLEL = """\
+pg_restore: entering main parallel loop
+pg_restore: skipping item 0 SCHEMA x
+pg_restore: launching item 1 TABLE DATA x
+pg_restore: launching item 2 INDEX x
+pg_restore: processing data for table "public.x"
+pg_restore: finished item 1 TABLE DATA x
+pg_restore: creating INDEX "public.x"
+pg_restore:pg_restore:  finished item 2 INDEX x
+ finished item 3 CONSTRAINT x x
+""".splitlines()
+
+
+def parallel(*kinds: str) -> Phase:
+    return Phase("data", tuple(toc(*kinds)), jobs=2)
+
+
+def test_in_parallel_an_entry_counts_once_it_is_finished() -> None:
+    phase = parallel("SCHEMA", "TABLE DATA", "INDEX", "CONSTRAINT")
+    progress = RestoreProgress(phase.entries)
+    progress.enter(phase)
+    seen = [step for text in PARALLEL if (step := progress.take(text))]
+    assert seen == [
+        (0.0, "table data public.x"),
+        (0.0, "index public.x"),
+        (8 / 17, "table data public.x"),
+        (12 / 17, "index public.x"),
+        (16 / 17, "constraint public.x"),
+    ]
+
+
+def test_an_entry_that_is_finished_twice_or_unknown_counts_once_or_never() -> None:
+    phase = parallel("TABLE DATA", "INDEX")
+    progress = RestoreProgress(phase.entries)
+    progress.enter(phase)
+    lines = [f"pg_restore: finished item {n} X x" for n in (0, 0, 99)]
+    assert [progress.take(text) for text in lines] == [(8 / 12, "table data public.x"), None, None]
+
+
+def test_a_phase_that_has_ended_counts_in_full_whatever_it_told() -> None:
+    entries = toc("TABLE", "TABLE DATA", "INDEX")
+    [first, second] = cut(entries, 2)
+    progress = RestoreProgress(entries)
+    progress.enter(first)
+    progress.leave(first)
+    progress.enter(second)
+    assert progress.take("pg_restore: launching item 1 TABLE DATA x") == (
+        1 / 13,
+        "table data public.x",
+    )
+
+
+NAMED = st.lists(
+    st.one_of(
+        st.sampled_from(KINDS).map(line),
+        st.builds(
+            "pg_restore: {} item {} X x".format,
+            st.sampled_from(["launching", "finished"]),
+            st.integers(0, 12),
+        ),
+    )
+)
+
+
+@given(st.integers(1, 3), st.lists(NAMED, min_size=3, max_size=3))
+def test_over_all_phases_the_share_only_rises_up_to_the_whole(
+    jobs: int, lines: list[list[str]]
+) -> None:
+    entries = toc(*KINDS, "TABLE DATA", "INDEX", "INDEX")
+    progress = RestoreProgress(entries)
+    shares = []
+    for phase, named in zip(cut(entries, jobs), lines, strict=False):
+        progress.enter(phase)
+        shares += [step[0] for text in named if (step := progress.take(text))]
+        progress.leave(phase)
+    assert shares == sorted(shares)
+    assert all(0 <= share <= 1 for share in shares)

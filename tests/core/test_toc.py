@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.toc import TocEntry, parse_toc
+from bot.core.toc import TocEntry, list_file, parse_toc
 
 HEADER = """\
 ;
@@ -102,8 +102,12 @@ def test_every_owner_is_named_once_and_nobody_owns_an_extension() -> None:
 
 
 def test_a_list_file_holds_the_wanted_lines_as_they_were() -> None:
-    selected = TOC.select(lambda e: e.kind == "INDEX")
+    selected = list_file(e for e in TOC.entries if e.kind == "INDEX")
     assert selected == "3842; 1259 17022 INDEX public metrics_time_idx app_owner\n"
+
+
+def test_an_entry_knows_the_number_by_which_a_parallel_restore_names_it() -> None:
+    assert [e.number for e in TOC.entries if e.kind == "INDEX"] == [3842]
 
 
 def test_data_weighs_more_than_an_index_and_an_index_more_than_the_rest() -> None:

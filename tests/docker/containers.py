@@ -21,6 +21,7 @@ from tests.docker.image import LABEL, is_own_image
 SESSION_LABEL = "tsbot.test.session"
 TEST_LABEL = "tsbot.test.one"
 READY_WITHIN_S = 90
+PGDATA = "/var/lib/postgresql/data"  # in our image as in the official ones
 # Below Linux's ephemeral ports: a client's connection must not take it while PostgreSQL restarts.
 PORTS = (20_000, 32_000)
 OBEDIENT = "trap 'exit 0' TERM; sleep 86400 & wait"
@@ -110,8 +111,11 @@ class Containers:
         database: str = "ecoanp",
         environment: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
+        disk: str = "",
     ) -> DatabaseContainer:
         """Start PostgreSQL with pg_cron bound to *database* and wait until it answers.
+
+        *disk* limits the data directory to so much memory, such as ``300m``.
 
         Raises docker's APIError or TimeoutError.
         """
@@ -121,6 +125,7 @@ class Containers:
             self._new_name(name),
             environment={**settings, **(environment or {})},
             labels={**(labels or {}), **self.labels},
+            disk=disk,
         )
         made = DatabaseContainer(
             container, str(container.name), str(container.id), "127.0.0.1", port, password
@@ -187,7 +192,7 @@ class Containers:
         return f"{self.prefix}{name}-{secrets.token_hex(2)}"
 
     def _run_published(
-        self, name: str, environment: dict[str, str], labels: dict[str, str]
+        self, name: str, environment: dict[str, str], labels: dict[str, str], disk: str
     ) -> tuple[Container, int]:
         """Start a database on a fixed free port; an engine's own choice changes at a restart."""
         for attempts_left in (2, 1, 0):
@@ -200,6 +205,7 @@ class Containers:
                 labels=labels,
                 ports={"5432/tcp": ("127.0.0.1", port)},
                 shm_size="256m",
+                tmpfs={PGDATA: f"size={disk}"} if disk else {},
             )
             try:
                 container.start()

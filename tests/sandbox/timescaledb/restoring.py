@@ -15,6 +15,7 @@ from bot.core.models import Check, Container, ContainerRef, Target
 from bot.core.points import checklist
 from bot.core.ports import ExecResult, OnLine, Stream
 from bot.core.status import read_status
+from bot.core.toc import list_file
 from bot.sandbox import sample
 from bot.sandbox.timescaledb.container import container_env
 from tests.sandbox.timescaledb.stand_in import StandIn
@@ -90,7 +91,8 @@ class Workshop:
         database.create_extension("vector")
         database.pre_restore()
         listing = dump.parent / f"{name}.list"
-        listing.write_text(self.reader.toc(str(dump)).select(lambda e: not e.extension))
+        entries = self.reader.toc(str(dump)).entries
+        listing.write_text(list_file(e for e in entries if not e.extension))
         self.stand_in.server.run(
             *("pg_restore", f"--dbname={name}", f"--use-list={listing}", *extra, str(dump))
         )
