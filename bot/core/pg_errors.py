@@ -184,8 +184,6 @@ class _Seen:
 
     def sentence(self, known: KnownError) -> str:
         """Say what is wrong, and what to do where that is known."""
-        if known is UNKNOWN:
-            return self.message
         return f"{self.message}: {known.reason}" + (f"; {known.remedy}" * bool(known.remedy))
 
     def repair(self, known: KnownError) -> Repair:

@@ -90,7 +90,7 @@ def test_in_parallel_the_same_is_restored_as_one_after_the_other(
     assert "rows ('extra.child', '2000'" in lines
     if prepared.versions.is_community:
         assert "rows ('_timescaledb_catalog.continuous_aggs_watermark', '4'" in lines
-        jobs = "SELECT count(*) FROM _timescaledb_catalog.bgw_job WHERE id >= 1000"
+        jobs = "SELECT count(*) FROM timescaledb_information.jobs WHERE job_id >= 1000"
         assert server.rows(parallel, jobs) == [(5,)]
     for shares in (one.shares, many.shares):
         assert shares == sorted(shares)

@@ -125,6 +125,12 @@ ALLOWED = {
     "exec": ("POST", EXEC, GOOD, JSON_TYPE),
     "exec with variables": exec_with(exec_body(Env=["PGAPPNAME=a \"b\" \\ é", "LC_ALL=C"])),
     "exec in another time zone": exec_with(exec_body(Env=["PGAPPNAME=x", "TZ=UTC"])),
+    "a parallel pg_restore": exec_with(
+        exec_body(
+            Cmd=["pg_restore", "--jobs=2", "--use-list=/x/tsbot-a.list", "/backup/b.dump"],
+            Env=["PGAPPNAME=x", "PGOPTIONS=-c lc_messages=C -c synchronous_commit=off", "TZ=UTC"],
+        )
+    ),
     "look at an exec": ("GET", "/v1.41/exec/<EXEC>/json"),
 }  # fmt: skip
 

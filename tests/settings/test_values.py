@@ -36,6 +36,23 @@ def test_whatever_is_no_duration_is_refused_by_a_sentence(value: object) -> None
         values.duration(value)
 
 
+@given(st.one_of(st.integers(0, 1 << 29), st.integers(0, 1 << 29).map(lambda n: n << 10)))
+def test_every_size_reads_back_as_written(count: int) -> None:
+    assert values.size(values.size_text(count)) == count
+    assert values.size(count) == count
+
+
+@pytest.mark.parametrize(("text", "count"), [("500MB", 500 << 20), ("10GB", 10 << 30), ("7B", 7)])
+def test_sizes_are_multiples_of_1024_as_postgresql_counts(text: str, count: int) -> None:
+    assert values.size(text) == count
+
+
+@pytest.mark.parametrize("value", ["", "1 GB", "1gb", "-1GB", "1.5GB", "GB", 1.5, True, -1, None])
+def test_whatever_is_no_size_is_refused_by_a_sentence(value: object) -> None:
+    with pytest.raises(ValueError, match='must be a size such as "500MB"'):
+        values.size(value)
+
+
 @given(st.text(st.characters(codec="utf-8"), min_size=1))
 def test_any_password_survives_the_dsn(password: str) -> None:
     uri = dsn.with_password("postgresql://postgres@db:5432/postgres", password)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from bot.core.errors import RunCancelled, StepFailed, TsbotError
-from bot.core.plan import Plan, StepName
+from bot.core.plan import Plan
 from bot.core.steps.stage import Work
 from bot.core.wording import size
 
@@ -86,7 +86,7 @@ class Guard:
     def measure(self) -> None:
         """Look how much room is left where the databases are."""
         floor = self.work.plan.target.disk_floor
-        if floor == 0 or self._too_late():
+        if floor == 0 or self.work.turned:
             return
         with suppress(TsbotError):  # measured again in a moment; a full disk fails by itself
             directory = self.work.cluster.setting("data_directory") or "/"
@@ -96,7 +96,4 @@ class Guard:
 
     def _to_be_ended(self) -> bool:
         wanted = self._short is not None or self.work.cancelled()
-        return wanted and not self._too_late()
-
-    def _too_late(self) -> bool:
-        return StepName.CUT_OVER in self.work.facts
+        return wanted and not self.work.turned
