@@ -228,6 +228,16 @@ def test_a_cancel_ends_a_gate_that_could_not_even_be_posted(booth: Booth) -> Non
     assert ending(future).reason == "cancelled"
 
 
+def test_a_forged_event_about_a_reaction_nobody_made_approves_nothing(booth: Booth) -> None:
+    future = booth.start(ALONE)
+    eventually(lambda: booth.slack.opened)
+    for _ in range(5):
+        booth.gate.hint("C0OPS", "1")
+        looked_again(booth)
+    assert not future.done()
+    assert booth.logged(ev.VoteTaken) == booth.logged(ev.QuorumReached) == []
+
+
 def test_a_hint_for_its_own_message_makes_it_look_and_others_do_not(booth: Booth) -> None:
     future = booth.start(ALONE, poll=60.0)
     eventually(lambda: booth.slack.reads)

@@ -159,6 +159,18 @@ def test_a_command_delivered_twice_acts_once_and_is_acked_twice(
     assert [d.arguments for d in bot.commands()[done:]] == ["/audit since=1h", "/tshelp"]
 
 
+@pytest.mark.parametrize("button", BUTTONS, ids=lambda button: button.action)
+def test_a_click_delivered_twice_acts_once(
+    bot: LiveBot, workspace: Workspace, button: ButtonSpec
+) -> None:
+    done, before = len(bot.commands()), len(Person(workspace, "ben").ephemerals("ops"))
+    delivery = press(workspace, "ben", button.action, "0badcafe")
+    bot.next_answer("ben", before)
+    assert workspace.deliveries.wait_for_ack(workspace.deliveries.redeliver(delivery))
+    bot.ask("ana", "/tshelp")
+    assert len(bot.commands()) == done + 2
+
+
 def test_an_event_delivered_twice_acts_once_even_minutes_later(
     bot: LiveBot, workspace: Workspace
 ) -> None:
