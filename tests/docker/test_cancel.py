@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.settings import documented_keys
 from tests.docker.dumps import take_dump
 from tests.docker.environment import Prepared
 from tests.docker.sample import DATABASE, create_sample
@@ -30,7 +29,6 @@ SELECT pid FROM pg_stat_activity
  WHERE application_name LIKE 'tsbot-restore-%%' AND query LIKE 'COPY public.held_%%'
 """
 SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'tsbot-restore-%%'"
-CAN_BE_PARALLEL = "targets.NAME.restore_jobs" in {key.name for key in documented_keys()}
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +59,13 @@ def programs(installation: Installation) -> list[str]:
     return [row[command] for row in top["Processes"] if "pg_restore" in row[command]]
 
 
-@pytest.mark.parametrize("jobs", [1, *([2] if CAN_BE_PARALLEL else [])])
+@pytest.mark.parametrize("jobs", [1, 2])
 def test_cancelling_ends_pg_restore_in_the_container_and_in_the_server(
     installation: Installation, held: str, jobs: int
 ) -> None:
     before = installation.state()
     database = installation.database
-    settings = {"restore_jobs": jobs} if CAN_BE_PARALLEL else {}
-    with installation.having(**settings).restoring(held, "--yes") as running:
+    with installation.having(restore_jobs=jobs).restoring(held, "--yes") as running:
         running.until(lambda: len(database.rows("postgres", HOLDING)) == jobs, "held tables")
         assert any("pg_restore" in command for command in programs(installation))
         running.terminate()
