@@ -44,9 +44,9 @@ def office() -> Workspace:
 
 
 def write_settings(directory: Path, api_url: str, **keys: str) -> Path:
-    """Write a settings file; `keys`: mode, channels, requesters, approvers, quorum, audit, target.
+    """Write a settings file; `keys`: mode, channels, requesters, approvers, quorum, audit, witness, target.
 
-    Values are TOML, but mode and audit, which are texts; target is a further line of its section.
+    Values are TOML, but mode, audit and witness, which are texts; target is a further line of its section.
     """
     path = directory / "tsbot.toml"
     path.write_text(
@@ -61,6 +61,7 @@ approvers = {keys.get("approvers", '["S0DBA"]')}
 quorum = {keys.get("quorum", "1")}
 [audit]
 path = "{keys.get("audit", directory / "audit.db")}"
+witness = "{keys.get("witness", "")}"
 [targets.prod]
 dsn = "postgresql://postgres@{NOBODY}/postgres"
 database = "ecoanp"

@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 from bot.adapters.audit_log import AuditStore
 from bot.adapters.clock import SystemClock
@@ -101,6 +103,9 @@ def _audit(settings: Settings) -> Iterator[Check]:
     yield ask("writable", lambda: _writable(settings), own)
     back = "keep the file as evidence, and compare with the heads posted in Slack"
     yield ask("intact", lambda: _intact(settings), back, "writable")
+    if settings.witness:
+        let = "make the directory, and let the user tsbot runs as append there"
+        yield ask("second witness", lambda: _witness(settings.witness), let)
 
 
 def _writable(settings: Settings) -> Answer:
@@ -112,6 +117,17 @@ def _writable(settings: Settings) -> Answer:
     if not os.access(directory, os.W_OK | os.X_OK):
         raise Refused("no_directory", f"{directory} does not exist, or cannot be written")
     return Verdict.OK, f"{path} will be made by the first run", ""
+
+
+def _witness(where: str) -> Answer:
+    """Nothing is handed over here: a witness shall hold heads of runs, and no trial lines."""
+    if not where.startswith("/"):
+        host = urlsplit(where).hostname
+        return Verdict.OK, f"{host}; only the next head can show whether it takes one", ""
+    place = Path(where) if os.path.lexists(where) else Path(where).parent
+    if not os.access(place, os.W_OK):
+        raise Refused("no_witness", f"{place} does not exist, or cannot be written")
+    return Verdict.OK, where, ""
 
 
 def _intact(settings: Settings) -> Answer:

@@ -150,6 +150,21 @@ def logged(path: Path) -> None:
     store.close()
 
 
+def test_a_second_witness_that_could_not_take_a_head_is_named_before_a_run_needs_it(
+    checking: Checking,
+) -> None:
+    found = checking.run(witness="/nowhere/heads.txt")
+    assert "[NO]  second witness  /nowhere does not exist" in found.line("second witness")
+    kept = checking.directory / "heads.txt"
+    assert checking.run(witness=str(kept)).line("second witness").endswith(str(kept))
+    assert not kept.exists()
+    url = "https://logs.example.org/hook/t0ken-part"
+    told = checking.run(witness=url)
+    assert "logs.example.org; only the next head can show" in told.line("second witness")
+    assert "t0ken-part" not in told.output
+    assert "second witness" not in checking.run().output
+
+
 def test_an_intact_log_is_told_with_its_length_and_head(checking: Checking) -> None:
     logged(checking.audit_path)
     for _ in range(2):  # looking adds nothing
