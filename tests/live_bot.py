@@ -44,9 +44,10 @@ def office() -> Workspace:
 
 
 def write_settings(directory: Path, api_url: str, **keys: str) -> Path:
-    """Write a settings file; `keys`: mode, channels, requesters, approvers, quorum, audit, witness, target.
+    """Write a settings file.
 
-    Values are TOML, but mode, audit and witness, which are texts; target is a further line of its section.
+    `keys`: mode, channels, requesters, approvers, quorum, audit, witness, target. Values are TOML,
+    but mode, audit and witness, which are texts; target is a further line of its section.
     """
     path = directory / "tsbot.toml"
     path.write_text(
