@@ -131,6 +131,7 @@ def _restore_lines(plan: Plan) -> list[str]:
         f"  backup    {backup.file.name}, {size(backup.file.size)}, taken {taken}",
         f"            TimescaleDB {backup.timescaledb_version or '-'}, "
         f"PostgreSQL {backup.postgres_version}, sha256 {backup.sha256[:16]}",
+        *(f"  holds     {line}" for line in plan.contents),
         *([dropped] if gone else []),
         f"  lost      everything written after {taken}; newest row now: {newest}",
         *(f"  retention {what}" for what in plan.retention),

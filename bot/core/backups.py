@@ -92,11 +92,11 @@ class Backups:
         refuse_wrong_format(file, self._head(file))
         self._refuse_growing(file)
         toc = reader.toc(file.path)
-        note(f"reading {file.name} in full")
-        reader.verify(file.path)
+        counting = " and counting its rows" if self.target.count_rows else ""
+        note(f"reading {file.name} in full{counting}")
+        manifest = reader.read(file.path, count_rows=self.target.count_rows)
         note(f"hashing {file.name}")
         sha256 = reader.sha256(file.path)
-        manifest = reader.manifest(file.path)
         self._refuse_changed(file)
         if self.look(file, reader).stamp != seen.stamp:
             raise Refused("changed_dump", f"{file.name} was changed while it was read; ask again.")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bot.core.dump_scan import CATALOG_SCHEMAS, DumpScan
 from bot.core.errors import Refused
-from bot.core.manifest import CATALOG_SCHEMAS, Manifest, parse_manifest
+from bot.core.grants import parse_grants
+from bot.core.manifest import Manifest, parse_manifest
 from bot.core.models import BackupFile
-from bot.core.ports import ContainerHost, ExecResult, OnLine, Stream
+from bot.core.ports import ContainerHost, ExecResult, OnChunk, Stream
 from bot.core.toc import Toc, parse_toc
 
 MAGIC = b"PGDMP"
@@ -21,6 +23,7 @@ PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
 # No -L: a link is looked at, not followed. The change time cannot be set by anybody but root.
 _STAT = "%f %U %G %d:%i:%s:%y:%z"
 
+_ERRORS_KEPT, _ERRORS_SHOWN = 4096, 300
 _SHA256 = re.compile(r"^\\?([0-9a-f]{64})\b")
 
 
@@ -70,29 +73,54 @@ class DumpReader:
             )
         return parse_toc(result.stdout)
 
-    def manifest(self, path: str) -> Manifest:
-        """Return what the dump's TimescaleDB catalog says."""
-        schemas = [f"--schema={schema}" for schema in CATALOG_SCHEMAS]
-        result = self._run("pg_restore", "--data-only", *schemas, "--file=-", path)
-        if result.exit_code != 0:
-            raise Refused(
-                "unreadable_dump", f"pg_restore cannot read {_file(path)}: {_said(result)}"
-            )
-        return parse_manifest(result.stdout)
+    def read(self, path: str, *, count_rows: bool = True) -> Manifest:
+        """Read the whole dump once and return what it holds; no row is kept, logged or shown.
 
-    def verify(self, path: str) -> None:
-        """Read the whole dump; ``--list`` alone accepts truncated and damaged files.
+        ``--list`` alone accepts truncated and damaged files.
+
+        Args:
+            path: the file.
+            count_rows: False reads the rows inside the container only, and does not count them:
+                for a large dump on an engine that is far away.
 
         Raises:
-            Refused: the file is cut short or damaged.
+            Refused: the file is cut short or damaged, or its rows are INSERT statements.
         """
-        tail: list[str] = []
-        result = self._run("pg_restore", "--file=/dev/null", path, on_line=_keep_last(tail))
+        scan = DumpScan()
+        if count_rows:
+            self._stream(path, scan, "--file=-")
+        else:
+            self._stream(path, scan, "--file=/dev/null")
+            self._stream(path, scan, "--schema-only", "--file=-")
+            schemas = [f"--schema={schema}" for schema in CATALOG_SCHEMAS]
+            self._stream(path, scan, "--data-only", *schemas, "--file=-")
+        scan.end()
+        if scan.uncounted:
+            raise Refused(
+                "inserts_dump",
+                f"{_file(path)} holds rows as INSERT statements, which cannot be counted and "
+                "compared; make it with pg_dump -Fc, without --inserts.",
+            )
+        rows = scan.rows if count_rows else None
+        return replace(parse_manifest(scan.catalog), rows=rows, grants=parse_grants(scan.acl))
+
+    def _stream(self, path: str, scan: DumpScan, *options: str) -> None:
+        errors = bytearray()
+
+        def take(stream: Stream, data: bytes) -> None:
+            if stream is Stream.OUT:
+                scan.feed(data)
+            else:
+                errors[:] = (errors + data)[-_ERRORS_KEPT:]
+
+        result = self._run("pg_restore", *options, path, on_chunk=take)
         if result.exit_code != 0:
-            why = " ".join(tail) or "pg_restore gave no reason"
+            lines = errors.decode("utf-8", "replace").split("\n")
+            why = " ".join(line for line in lines if line)[-_ERRORS_SHOWN:]
             raise Refused(
                 "damaged_dump",
-                f"{_file(path)} is cut short or damaged: {why}. Choose another backup.",
+                f"{_file(path)} is cut short or damaged: {why or 'pg_restore gave no reason'}. "
+                "Choose another backup.",
             )
 
     def sha256(self, path: str) -> str:
@@ -130,17 +158,10 @@ class DumpReader:
         """Remove a file of ours; a missing one is fine."""
         self._run("rm", "-f", "--", path)
 
-    def _run(self, *argv: str, on_line: OnLine | None = None) -> ExecResult:
+    def _run(self, *argv: str, on_chunk: OnChunk | None = None) -> ExecResult:
         return self.host.execute(
-            self.container_id, argv, user=self.user, env=PLAIN, on_line=on_line
+            self.container_id, argv, user=self.user, env=PLAIN, on_chunk=on_chunk
         )
-
-
-def _keep_last(tail: list[str], lines: int = 3) -> OnLine:
-    def on_line(_: Stream, line: str) -> None:
-        tail[:] = [*tail, line][-lines:]
-
-    return on_line
 
 
 def _file(path: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from bot.core.grants import Grants
+
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
@@ -13,22 +15,26 @@ class Inventory:
     Args:
         tables: ordinary and partitioned tables, chunks included.
         indexes: all indexes on them.
+        constraints: as ``schema.table name``, a domain's as ``schema.domain name``.
         hypertables: without materialization hypertables.
         chunks: every chunk, materialization hypertables' included.
         continuous_aggregates: user views.
         policies: job id to procedure and hypertable, user jobs only (ids from 1000).
-        owners: relation to owner.
-        grants: relation to its access list as PostgreSQL prints it.
+        owners: relation or, by its name alone, schema to owner.
+        grants: of every relation and schema that has any, an extension's and the system's included.
+        extensions: with their versions.
     """
 
     tables: frozenset[str] = frozenset()
     indexes: frozenset[str] = frozenset()
+    constraints: frozenset[str] = frozenset()
     hypertables: frozenset[str] = frozenset()
     chunks: frozenset[str] = frozenset()
     continuous_aggregates: frozenset[str] = frozenset()
     policies: Mapping[int, str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
-    grants: Mapping[str, str] = field(default_factory=dict)
+    grants: Grants = field(default_factory=dict)
+    extensions: Mapping[str, str] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
         """Return how many of each kind there are."""

@@ -1,7 +1,7 @@
 """What a dump says of itself, read from TimescaleDB's catalog inside it.
 
-``pg_restore -a -n _timescaledb_catalog -n _timescaledb_config -f -`` prints the catalog as COPY
-blocks; versions, chunks, continuous aggregates and jobs follow from them without a server.
+pg_restore prints the catalog as COPY blocks; versions, chunks, continuous aggregates and jobs
+follow from them without a server.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-CATALOG_SCHEMAS = ("_timescaledb_catalog", "_timescaledb_config")
+from bot.core.grants import Grants
+from bot.core.sql_names import Relation
+
 USER_JOBS = 1000
 """Job ids below this are TimescaleDB's own and not part of a dump."""
 
@@ -42,18 +44,39 @@ class DumpedJob:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The dump's own list of what a restore must bring back."""
+    """The dump's own list of what a restore must bring back.
+
+    Args:
+        timescaledb_version: empty where the dump holds no TimescaleDB.
+        hypertables: those of people, not those of aggregates and of compression.
+        chunks: without those that only hold compressed rows of another.
+        continuous_aggregates: their views.
+        jobs: those of people.
+        empty_aggregates: those without a materialized chunk.
+        compressed_chunks: how many of the chunks have compressed rows, which lie elsewhere.
+        rows: of each table as COPY wrote them, a batch of compressed rows counting as one; None
+            where they were not counted.
+        grants: on tables, sequences and schemas.
+    """
 
     timescaledb_version: str
     hypertables: frozenset[str]
-    chunks: frozenset[str]  # without those that only hold compressed rows of another
+    chunks: frozenset[str]
     continuous_aggregates: frozenset[str]
     jobs: tuple[DumpedJob, ...]
-    empty_aggregates: frozenset[str] = frozenset()  # those without a materialized chunk
+    empty_aggregates: frozenset[str] = frozenset()
+    compressed_chunks: int = 0
+    rows: Mapping[Relation, int] | None = None
+    grants: Grants = field(default_factory=dict)
 
     def retention(self) -> tuple[DumpedJob, ...]:
         """Return the jobs that would drop what was just restored."""
         return tuple(j for j in self.jobs if j.procedure == "policy_retention" and j.scheduled)
+
+    @property
+    def cron_jobs(self) -> int | None:
+        """How many jobs of pg_cron the dump holds, None where nothing was counted."""
+        return None if self.rows is None else self.rows.get(("cron", "job"), 0)
 
 
 def parse_manifest(sql: str) -> Manifest:
@@ -75,6 +98,7 @@ def parse_manifest(sql: str) -> Manifest:
         frozenset(aggregates.values()),
         tuple(_jobs(tables.get("bgw_job", []), {**raw, **aggregates})),
         frozenset(name for i, name in aggregates.items() if i not in filled),
+        sum(row.get("compressed_chunk_id") is not None for row in chunks),
     )
 
 

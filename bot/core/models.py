@@ -42,6 +42,13 @@ class Ownership(StrEnum):
     GUIDE = "guide"  # everything belongs to the restoring superuser, grants are dropped
 
 
+class JobOwners(StrEnum):
+    """What is done about jobs whose owner could not do their work."""
+
+    REFUSE = "refuse"
+    REPAIR = "repair"  # the owner of the job's object becomes the job's
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody who asked or voted; decisions go by ``id``, the name is for reading."""
@@ -123,6 +130,8 @@ class Target:
     restart: Restart = Restart.AUTO
     job_proof_timeout: int = 60  # seconds re-armed jobs have to show that they run
     allow_writable_backups: bool = False
+    count_rows: bool = True  # of the dump and of what was restored
+    job_owners: JobOwners = JobOwners.REFUSE
     restore_jobs: int = 0  # sessions of pg_restore; 0 leaves it to the server's cores
     disk_floor: int = 1 << 30  # bytes that must stay free during pg_restore; 0 does not look
 

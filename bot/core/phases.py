@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.core.manifest import CATALOG_SCHEMAS
+from bot.core.dump_scan import CATALOG_SCHEMAS
 from bot.core.toc import TocEntry
 
 _DATA = frozenset({"TABLE DATA", "SEQUENCE SET", "BLOBS", "BLOB METADATA", "STATISTICS DATA"})

@@ -194,6 +194,7 @@ class Plan:
         retention: retention jobs that would drop what is restored, by description.
         early_gate: why approvers are asked before anything is done, empty where they need not be.
         evidence: what the restored copy is, once it stands beside the live database.
+        contents: what the dump holds, in lines for people; its bytes are digested.
     """
 
     run_id: str
@@ -210,6 +211,7 @@ class Plan:
     retention: tuple[str, ...] = field(default=())
     early_gate: str = ""
     evidence: Evidence | None = None
+    contents: tuple[str, ...] = ()
 
     @property
     def gate_first(self) -> bool:
@@ -254,6 +256,8 @@ class Plan:
                 self.target.gate.value,
                 self.target.ownership.value,
                 self.target.restart_rule.value,
+                self.target.job_owners.value,
+                self.target.count_rows,
                 sorted(self.target.extensions),
                 sorted(self.retention),
             ],

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 from bot.core.already_there import applications_check, leftover_check
 from bot.core.backups import Backups, ReadBackup
+from bot.core.contents import contents
 from bot.core.disk_room import check_room, read_room
 from bot.core.dump import DumpReader
 from bot.core.errors import ContainerNotFound, DatabaseRefused, PreflightFailed, Unavailable
 from bot.core.manifest import Manifest
 from bot.core.models import Check, Container, Ownership, ServerIdentity, Strategy, Target, Verdict
+from bot.core.owners import check_job_owners
 from bot.core.plan import Loss, Plan
 from bot.core.ports import Clock, Cluster, ContainerHost
 from bot.core.server_checks import ServerChecks
@@ -129,6 +131,7 @@ class Preflight:
             Loss(read.backup.taken_at, newest),
             reason=request.reason,
             retention=tuple(job.description for job in read.manifest.retention()),
+            contents=contents(read.manifest, read.toc),
         )
 
     def _running_applications(self) -> tuple[Container, ...]:
@@ -144,6 +147,7 @@ class Preflight:
         if PG_CRON in read.toc.extensions():
             yield self._cron()
         yield self._roles(read)
+        yield check_job_owners(self.target, read.toc, read.manifest, self.cluster)
         yield applications_check(dict(self._found_applications()))
         yield leftover_check(self.cluster.sessions())
         live = self.cluster.find_database(self.target.database)
@@ -157,11 +161,10 @@ class Preflight:
         return Check("pg_cron", Verdict.WARNING, evidence, "set cron.database_name")
 
     def _roles(self, read: ReadBackup) -> Check:
-        owners = {job.owner for job in read.manifest.jobs}
-        if self.target.ownership is Ownership.DUMP:
-            owners |= read.toc.owners()
+        as_in_dump = self.target.ownership is Ownership.DUMP
+        owners = read.toc.owners() if as_in_dump else frozenset()
         missing = sorted(owners - self.cluster.roles())
-        remedy = 'create them, or set ownership = "guide" where only objects need them'
+        remedy = 'create them, or set ownership = "guide" to do without'
         return _none_missing("roles of the dump", missing, remedy)
 
     def _found_applications(self) -> Iterator[tuple[str, Container | None]]:

@@ -70,6 +70,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
+def grouped(number: int) -> str:
+    """Return ``3 456 000``."""
+    return f"{number:,}".replace(",", " ")
+
+
 def ended(text: str) -> str:
     """Return text that ends as a sentence does, with no second stop after one it has."""
     return text if text.endswith(("?", "!", "…")) else f"{text.rstrip('.')}."

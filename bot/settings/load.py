@@ -105,6 +105,8 @@ def _target(name: str, section: TargetSection) -> TargetSettings:
             allow_writable_backups=section.allow_writable_backups,
             restore_jobs=section.restore_jobs,
             disk_floor=section.disk_floor,
+            count_rows=section.count_rows,
+            job_owners=section.job_owners,
         ),
         dsn=SecretStr(uri),
         maintenance_database=dsn.parse(uri).database,

@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
 )
 
-from bot.core.models import ContainerRef, GateAt, Ownership, Restart, Strategy
+from bot.core.models import ContainerRef, GateAt, JobOwners, Ownership, Restart, Strategy
 from bot.settings import dsn, values
 from bot.settings.sections import Section, SomeTime, Time, Where
 
@@ -123,6 +123,15 @@ class TargetSection(Section):
     disk_floor: Annotated[values.Bytes, PlainValidator(values.size)] = Field(
         default=values.Bytes(1 << 30),
         description="room that must stay free during pg_restore, else it is ended; 0 does not look",
+    )
+    count_rows: StrictBool = Field(
+        default=True,
+        description="count the rows of the dump and of what was restored; false compares all else",
+    )
+    job_owners: JobOwners = Field(
+        default=JobOwners.REFUSE,
+        description="jobs whose owner may not log in or does not own their object: refuse the dump,"
+        " or repair: give them to the object's owner",
     )
 
     @field_validator("dsn")

@@ -204,6 +204,19 @@ class RunningContract:
         assert lines[Stream.OUT] == [str(n) for n in range(1, 200_001)]
         assert lines[Stream.ERR] == [str(n) for n in range(1, 20_001)]
 
+    def test_bytes_come_as_they_were_printed_and_are_not_kept(self, bench: Bench) -> None:
+        pieces: dict[Stream, bytearray] = {stream: bytearray() for stream in Stream}
+        done = bench.connect().execute(
+            database_id(bench),
+            bench.shell("printf 'a\\r\\n\\377\\r'; seq 1 200000; printf 'e\\000' >&2; exit 3"),
+            user="postgres",
+            on_chunk=lambda stream, data: pieces[stream].extend(data),
+        )
+        numbers = b"".join(b"%d\n" % n for n in range(1, 200_001))
+        assert bytes(pieces[Stream.OUT]) == b"a\r\n\xff\r" + numbers
+        assert bytes(pieces[Stream.ERR]) == b"e\0"
+        assert done == ExecResult(3, "", "")
+
     def test_output_that_comes_at_once_is_never_lost(self, bench: Bench) -> None:
         host = bench.connect()
         argv, beginning = bench.quick

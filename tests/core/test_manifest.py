@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.contents import contents
 from bot.core.manifest import Manifest, parse_manifest
+from bot.core.toc import parse_toc
 
 Rows = list[tuple[object, ...]]
 
@@ -153,3 +157,39 @@ def test_a_dump_without_timescaledb_has_an_empty_manifest() -> None:
 def test_a_block_that_never_ends_keeps_the_rows_it_had() -> None:
     text = copy("_timescaledb_catalog.hypertable", HYPERTABLE, HYPERTABLES[:1]).partition("\\.")[0]
     assert parse_manifest(text.rstrip("\n")).hypertables == {"public.metrics"}
+
+
+TOC = parse_toc(
+    "1; 3079 1 EXTENSION - timescaledb \n2; 3079 2 EXTENSION - vector \n"
+    "3; 1259 1 TABLE public metrics app\n4; 1259 2 TABLE public notes postgres\n"
+)
+
+
+def test_what_a_dump_holds_is_said_in_two_lines() -> None:
+    rows = {("public", "metrics"): 1_200, ("_timescaledb_config", "bgw_job"): 6, ("cron", "job"): 2}
+    grants = {"public.metrics": {"bi": frozenset({"SELECT"})}}
+    assert contents(replace(SAMPLE, rows=rows, grants=grants), TOC) == (
+        "1 hypertable, 2 chunks, 2 continuous aggregates, 5 jobs, 1 202 rows in 2 tables",
+        "2 extensions, 1 grant, 2 pg_cron jobs, owned by app, postgres",
+    )
+
+
+def test_rows_that_were_not_counted_are_not_said_to_be_none() -> None:
+    first, second = contents(SAMPLE, TOC)
+    assert first.endswith("5 jobs, rows not counted")
+    assert "pg_cron" not in second
+
+
+def test_compressed_chunks_are_counted_and_their_rows_said_to_be_batches() -> None:
+    head = "id, hypertable_id, schema_name, table_name, dropped, compressed_chunk_id"
+    chunks: Rows = [
+        (1, 1, INTERNAL, "_hyper_1_1_chunk", False, 6),
+        (2, 1, INTERNAL, "_hyper_1_2_chunk", False, None),
+    ]
+    manifest = parse_manifest(
+        copy("_timescaledb_catalog.hypertable", HYPERTABLE, HYPERTABLES)
+        + copy("_timescaledb_catalog.chunk", head, chunks)
+    )
+    first, _ = contents(replace(manifest, rows={("public", "metrics"): 1}), TOC)
+    assert "2 chunks (1 compressed)" in first
+    assert first.endswith("1 row (compressed ones by the batch) in 1 table")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.models import Container, ContainerRef, Ownership, Strategy
+from bot.core.models import Container, ContainerRef, JobOwners, Ownership, Strategy
 from bot.core.plan import (
     MAX_NAME,
     ORDER,
@@ -139,6 +139,8 @@ def test_a_long_name_is_not_cut_within_a_letter() -> None:
         pytest.param(lambda: a_plan(applications=()), id="no applications"),
         pytest.param(lambda: a_plan(applications=(*PLAN.applications, OTHER)), id="one more"),
         pytest.param(lambda: on_target(ownership=Ownership.GUIDE), id="ownership"),
+        pytest.param(lambda: on_target(job_owners=JobOwners.REPAIR), id="owners of jobs"),
+        pytest.param(lambda: on_target(count_rows=False), id="rows not counted"),
         pytest.param(lambda: on_target(extensions=("timescaledb", "vector")), id="extensions"),
         pytest.param(lambda: a_plan(retention=()), id="retention"),
     ],

@@ -4,7 +4,18 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from bot.core.wording import bar, counted, duration, ended, moment, rough, share, shortened, size
+from bot.core.wording import (
+    bar,
+    counted,
+    duration,
+    ended,
+    grouped,
+    moment,
+    rough,
+    share,
+    shortened,
+    size,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +91,8 @@ def test_a_cut_text_says_so_and_keeps_the_length() -> None:
 )
 def test_a_sentence_has_one_stop_at_its_end(text: str, shown: str) -> None:
     assert ended(text) == shown
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0"), (999, "999"), (3456000, "3 456 000")])
+def test_large_numbers_are_written_in_groups_of_three(number: int, text: str) -> None:
+    assert grouped(number) == text

@@ -75,7 +75,7 @@ class Bench:
         reader = DumpReader(host, self.database.id, "postgres")
         path = f"{DIRECTORY}/{self.dump}"
         [file] = [f for f in self.cluster.backups(DIRECTORY) if f.name == self.dump]
-        toc, manifest = reader.toc(path), reader.manifest(path)
+        toc, manifest = reader.toc(path), reader.read(path)
         available = self.cluster.available_extensions()
         target = Target(
             "prod",

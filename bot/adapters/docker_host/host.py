@@ -12,10 +12,10 @@ from requests import HTTPError, Response
 
 from bot.adapters.docker_host.connection import Connection, TlsFiles
 from bot.adapters.docker_host.lookup import by_id, listed, one
-from bot.adapters.docker_host.output import HandedOn, Kept, frames
+from bot.adapters.docker_host.output import HandedOn, Kept, PassedOn, frames
 from bot.core.errors import EngineRefused, EngineUnavailable
 from bot.core.models import Container, ContainerRef
-from bot.core.ports.containers import ExecResult, OnLine, Stream
+from bot.core.ports.containers import ExecResult, OnChunk, OnLine, Stream
 
 _END_WITHIN_S = 5.0
 """How long after the end of its output a process may still be running (2 ms where measured)."""
@@ -98,6 +98,7 @@ class DockerHost:
         user: str = "",
         env: Mapping[str, str] | None = None,
         on_line: OnLine | None = None,
+        on_chunk: OnChunk | None = None,
     ) -> ExecResult:
         """Run ``argv`` in the container, without a shell, until it ends.
 
@@ -110,6 +111,7 @@ class DockerHost:
             env: added to the container's environment.
             on_line: called with each line as it arrives; what it raises ends the call and goes
                 through. Without it both outputs are kept, up to 64 MiB together.
+            on_chunk: called instead with the bytes as they arrive, cut anywhere.
 
         Raises:
             ContainerNotFound: the container is gone.
@@ -120,7 +122,7 @@ class DockerHost:
             environment = dict(env) if env else None
             created = api.exec_create(name, list(argv), user=user, environment=environment)
             exec_id: str = created["Id"]
-        sink: HandedOn | Kept = Kept() if on_line is None else HandedOn(on_line)
+        sink = _sink(on_line, on_chunk)
         complaint = ""
         with closing(self._output(exec_id)) as output:
             for stream, data in output:
@@ -178,6 +180,12 @@ class DockerHost:
                     f"the connection to {program} broke; it may still be running"
                 )
             time.sleep(_POLL_S)
+
+
+def _sink(on_line: OnLine | None, on_chunk: OnChunk | None) -> HandedOn | PassedOn | Kept:
+    if on_chunk is not None:
+        return PassedOn(on_chunk)
+    return Kept() if on_line is None else HandedOn(on_line)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 from bot.core.errors import EngineRefused, EngineUnavailable
-from bot.core.ports.containers import OnLine, Stream
+from bot.core.ports.containers import OnChunk, OnLine, Stream
 
 Read = Callable[[int], bytes]
 """Returns exactly that many bytes, fewer only at the end of the stream."""
@@ -94,6 +94,21 @@ class HandedOn:
         for stream, splitter in self._splitters.items():
             for line in splitter.end():
                 self._on_line(stream, line)
+        return "", ""
+
+
+class PassedOn:
+    """Hands the bytes on as they come and keeps none."""
+
+    def __init__(self, on_chunk: OnChunk) -> None:
+        self._on_chunk = on_chunk
+
+    def feed(self, stream: Stream, data: bytes) -> None:
+        """Hand on ``data``; what the receiver raises goes through."""
+        self._on_chunk(stream, data)
+
+    def end(self) -> tuple[str, str]:
+        """Return nothing kept."""
         return "", ""
 
 

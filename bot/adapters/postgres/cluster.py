@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from psycopg.rows import class_row
 
-from bot.adapters.postgres import databases, extension, files, sessions, settings
+from bot.adapters.postgres import databases, extension, files, roles, sessions, settings
 from bot.adapters.postgres.connection import LOCK_TIMEOUT, STATUS_TIMEOUT, Connector
 from bot.adapters.postgres.database import PostgresDatabase
 from bot.core.database_settings import DatabaseSettings
 from bot.core.models import BackupFile, DatabaseFacts, ServerIdentity, Session
+from bot.core.roles import Role
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for the server to answer."""
@@ -95,6 +96,11 @@ class PostgresCluster:
         with self._connector.session(statement_timeout=STATUS_TIMEOUT) as connection:
             rows = connection.execute("SELECT rolname FROM pg_catalog.pg_roles").fetchall()
             return frozenset(row[0] for row in rows)
+
+    def roles_among(self, names: Collection[str]) -> Mapping[str, Role]:
+        """Return those of the named roles that exist, and which of the others they act as."""
+        with self._connector.session(statement_timeout=STATUS_TIMEOUT) as connection:
+            return roles.among(connection, names)
 
     def backups(self, directory: str) -> tuple[BackupFile, ...]:
         """Return the directory's entries, newest first, read by the server itself."""

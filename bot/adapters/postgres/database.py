@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from bot.adapters.postgres import aggregates, extension, inventory, job_work, jobs, restoring
+from bot.adapters.postgres import (
+    aggregates,
+    extension,
+    inventory,
+    job_work,
+    jobs,
+    restoring,
+    rows,
+)
 from bot.adapters.postgres.connection import LOCK_TIMEOUT, STATUS_TIMEOUT, Connector
 from bot.core.inventory import Inventory
 from bot.core.jobs import Job, JobWork
 from bot.core.models import ContinuousAggregate, RestoringLayer
+from bot.core.sql_names import Relation
 
 
 class PostgresDatabase:
@@ -87,6 +96,11 @@ class PostgresDatabase:
         with self._connector.session(self.name, lock_timeout=LOCK_TIMEOUT) as connection:
             jobs.kick(connection, job_id)
 
+    def set_job_owners(self, owners: Mapping[int, str]) -> None:
+        """Give jobs other owners, all of them or none; jobs and roles must exist."""
+        with self._connector.session(self.name, lock_timeout=LOCK_TIMEOUT) as connection:
+            jobs.set_owners(connection, owners)
+
     def analyze(self) -> None:
         """ANALYZE the whole database."""
         with self._connector.session(self.name) as connection:
@@ -96,6 +110,11 @@ class PostgresDatabase:
         """Return what the database holds, as of one moment."""
         with self._connector.session(self.name) as connection:
             return inventory.read(connection)
+
+    def count_rows(self, tables: Iterable[Relation]) -> Mapping[Relation, int]:
+        """Count each table's rows as a dump has them; may take long."""
+        with self._connector.session(self.name) as connection:
+            return rows.counted(connection, tables)
 
     def continuous_aggregates(self) -> tuple[ContinuousAggregate, ...]:
         """Return all continuous aggregates with watermark and whether they hold data."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 from psycopg.errors import FeatureNotSupported
@@ -87,9 +87,26 @@ def set_scheduled(connection: Connection, job_ids: Sequence[int], scheduled: boo
         changed = connection.execute(
             query.format(_job_table(connection)), [scheduled, list(job_ids)]
         ).fetchall()
-        missing = sorted(set(job_ids) - {number for (number,) in changed})
-        if missing:
-            raise DatabaseRefused(f"there is no job {missing[0]} in this database")
+        _refuse_missing(set(job_ids) - {number for (number,) in changed})
+
+
+def set_owners(connection: Connection, owners: Mapping[int, str]) -> None:
+    """Give jobs other owners, all of them or none, in the job catalog as `set_scheduled` does.
+
+    Raises:
+        DatabaseRefused: a job or a role does not exist.
+    """
+    query = sql.SQL("UPDATE {} SET owner = quote_ident(%s)::regrole WHERE id = %s RETURNING id")
+    with connection.transaction():
+        statement = query.format(_job_table(connection))
+        for number, owner in sorted(owners.items()):
+            if not connection.execute(statement, [owner, number]).fetchall():
+                _refuse_missing({number})
+
+
+def _refuse_missing(numbers: set[int]) -> None:
+    if numbers:
+        raise DatabaseRefused(f"there is no job {min(numbers)} in this database")
 
 
 def kick(connection: Connection, job_id: int) -> None:

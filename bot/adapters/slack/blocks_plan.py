@@ -21,6 +21,7 @@ from bot.core.redaction import safe_line
 from bot.core.wording import duration, shortened, size
 
 _APPLICATIONS = 20
+_LINES, _LINE = 3, 300
 
 
 def lost_text(plan: Plan, now: datetime) -> str:
@@ -70,6 +71,10 @@ def what(plan: Plan, requester: Person | None) -> Json:
         [*file, *taken],
         [words("SHA-256: "), words(safe_line(backup.sha256)[:12] or "–", code=True)],
         [words(f"Versions: {versions}")],
+        *(
+            [words(f"Holds: {shortened(safe_line(line), _LINE)}")]
+            for line in plan.contents[:_LINES]
+        ),
         [words("Asked for by "), who(requester)] if requester else [],
         [words("Reason: "), words(reason or "none given")],
     )
@@ -88,7 +93,7 @@ def evidence(plan: Plan) -> list[Json]:
     if plan.evidence is None:
         return []
     told = [words("The copy beside the live database, compared with the dump", bold=True)]
-    return [paragraph(told), bullets(plan.evidence.lines, most=12, chars=200)]
+    return [paragraph(told), bullets(plan.evidence.lines, most=16, chars=300)]
 
 
 def lists(plan: Plan) -> list[Json]:

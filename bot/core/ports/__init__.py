@@ -6,7 +6,7 @@ Every method raises only members of `bot.core.errors`: `Unavailable` where askin
 
 from bot.core.ports.audit import AuditLog, Claims, Deadlines, Deliveries, Witness
 from bot.core.ports.chat import Ballot, BallotReading, BallotRef, Directory, Presenter, Reaction
-from bot.core.ports.containers import ContainerHost, ExecResult, OnLine, Stream
+from bot.core.ports.containers import ContainerHost, ExecResult, OnChunk, OnLine, Stream
 from bot.core.ports.database import Cluster, Database
 from bot.core.ports.time import Clock, Timers
 
@@ -24,6 +24,7 @@ __all__ = [
     "Deliveries",
     "Directory",
     "ExecResult",
+    "OnChunk",
     "OnLine",
     "Presenter",
     "Reaction",

@@ -18,6 +18,7 @@ class Stream(StrEnum):
 
 
 OnLine = Callable[[Stream, str], None]
+OnChunk = Callable[[Stream, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class ContainerHost(Protocol):
         user: str = "",
         env: Mapping[str, str] | None = None,
         on_line: OnLine | None = None,
+        on_chunk: OnChunk | None = None,
     ) -> ExecResult:
         """Run ``argv`` in the container, without a shell, until it ends.
 
@@ -74,5 +76,7 @@ class ContainerHost(Protocol):
             env: added to the container's environment.
             on_line: called with each line as it arrives; lines handed to it are not kept in the
                 result, so that hours of output need no memory.
+            on_chunk: called instead with the bytes as they arrive, cut anywhere; for output that is
+                too much to be decoded, or must not be.
         """
         ...

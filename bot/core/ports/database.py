@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -18,6 +18,8 @@ from bot.core.models import (
     ServerIdentity,
     Session,
 )
+from bot.core.roles import Role
+from bot.core.sql_names import Relation
 
 
 class Database(Protocol):
@@ -73,12 +75,21 @@ class Database(Protocol):
         """Make a job due now, so that the scheduler runs it as its owner."""
         ...
 
+    def set_job_owners(self, owners: Mapping[int, str]) -> None:
+        """Give jobs other owners, all of them or none; works while restoring is on."""
+        ...
+
     def analyze(self) -> None:
         """ANALYZE the whole database."""
         ...
 
     def inventory(self) -> Inventory:
         """Return what the database holds: tables, indexes, hypertables, chunks, caggs, policies."""
+        ...
+
+    def count_rows(self, tables: Iterable[Relation]) -> Mapping[Relation, int]:
+        """Count each table's rows as a dump has them, compressed ones as batches; missing tables
+        are left out. Reads them all, and so takes long."""
         ...
 
     def continuous_aggregates(self) -> tuple[ContinuousAggregate, ...]:
@@ -133,6 +144,10 @@ class Cluster(Protocol):
 
     def roles(self) -> frozenset[str]:
         """Return the names of all roles."""
+        ...
+
+    def roles_among(self, names: Collection[str]) -> Mapping[str, Role]:
+        """Return those of the named roles that exist, and which of the others they act as."""
         ...
 
     def backups(self, directory: str) -> tuple[BackupFile, ...]:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from bot.core.errors import StepFailed
+from bot.core.comparison import Restored, compare
+from bot.core.errors import DatabaseRefused, StepFailed, Unavailable
+from bot.core.inventory import Inventory
+from bot.core.live_comparison import against_live
 from bot.core.manifest import USER_JOBS
-from bot.core.models import Check, Verdict
+from bot.core.models import Check, JobOwners, Verdict
+from bot.core.owners import concerned, misfits
 from bot.core.plan import StepName
-from bot.core.steps.pg_restore import bound_to_cron
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
 from bot.core.wording import counted
+
+_NO_ROLE = re.compile(r'role "[^"]+" does not exist')
+"""What pg_restore says of grants that it could not give: of owners it would be fatal."""
+
+_NAMED = 3
+"""How many differences a failure's sentence names; all are in its output."""
 
 
 def _off_intent(work: Work) -> Intent:
@@ -27,6 +37,7 @@ def _to_pause(work: Work) -> tuple[int, ...]:
 
 
 def _off(work: Work) -> Outcome:
+    given = _repair_owners(work)
     paused = _to_pause(work)
     work.side.set_scheduled(paused, False)
     work.side.post_restore()
@@ -37,9 +48,21 @@ def _off(work: Work) -> Outcome:
             "look for it in postgresql.conf, ALTER SYSTEM and ALTER ROLE"
         )
     return Outcome(
-        f"timescaledb.restoring is off, {counted(len(paused), 'job')} paused",
-        {"paused": list(paused)},
+        f"timescaledb.restoring is off, {counted(len(paused), 'job')} paused"
+        + "".join(f", job {number} given to {owner}" for number, owner in sorted(given.items())),
+        {"paused": list(paused), "owners": {str(n): owner for n, owner in given.items()}},
     )
+
+
+def _repair_owners(work: Work) -> dict[int, str]:
+    """Give jobs that could not do their work to the owner of their object, where that is wanted."""
+    if work.plan.target.job_owners is not JobOwners.REPAIR:
+        return {}
+    owners = work.side.inventory().owners
+    roles = work.cluster.roles_among(concerned(work.manifest, owners))
+    given = {m.job.id: m.heir for m in misfits(work.manifest.jobs, owners, roles) if m.heir}
+    work.side.set_job_owners(given)
+    return given
 
 
 def _analyze_intent(work: Work) -> Intent:
@@ -49,40 +72,50 @@ def _analyze_intent(work: Work) -> Intent:
 def _analyze(work: Work) -> Outcome:
     work.side.analyze()
     checks = tuple(_compare(work))
-    failed = [c for c in checks if not c.passed]
+    failed = [c.evidence for c in checks if not c.passed]
     if failed:
-        raise StepFailed("the restored database differs from the dump: " + failed[0].evidence)
+        told = "; ".join(failed[:_NAMED])
+        raise StepFailed(f"the restored database differs from the dump: {told}", "\n".join(failed))
     counts = work.side.inventory().counts()
     shown = ", ".join(f"{n} {kind}" for kind, n in counts.items() if n)
-    evidence = [f"{c.name}: {c.evidence}" for c in checks]
+    warnings = [f"Warning: {c.evidence}" for c in checks if c.verdict is Verdict.WARNING]
+    evidence = [*warnings, *(c.evidence for c in checks if c.verdict is Verdict.OK)]
     facts = {"counts": counts, "evidence": evidence}
     return Outcome(f"analyzed; as in the dump: {shown}", facts, checks=checks)
 
 
 def _compare(work: Work) -> Iterator[Check]:
-    """Hold the dump's own lists against what the database holds now."""
-    found = work.side.inventory()
-    ours = [e for e in work.toc.entries if not bound_to_cron(e)]
-    tables = {f"{e.schema}.{e.name}" for e in ours if e.kind == "TABLE"}
-    indexes = {f"{e.schema}.{e.name}" for e in ours if e.kind == "INDEX"}
-    yield _all_there("tables", tables, found.tables)
-    yield _all_there("indexes", indexes, found.indexes)
-    yield _all_there("hypertables", work.manifest.hypertables, found.hypertables)
-    yield _all_there("chunks", work.manifest.chunks, found.chunks)
-    aggregates = work.manifest.continuous_aggregates
-    yield _all_there("continuous aggregates", aggregates, found.continuous_aggregates)
-    jobs = {str(job.id) for job in work.manifest.jobs}
-    yield _all_there("jobs", jobs, {str(number) for number in found.policies})
+    """Hold what the database holds now against the dump, and against the database it replaces."""
+    rows = work.manifest.rows
+    found = Restored(
+        work.side.inventory(),
+        work.side.jobs(),
+        work.side.continuous_aggregates(),
+        None if rows is None else work.side.count_rows(rows),
+        frozenset(n for n in work.learned(StepName.RESTORING_OFF, "paused") if isinstance(n, int)),
+        _given(work),
+        any(_NO_ROLE.search(str(e)) for e in work.learned(StepName.PG_RESTORE, "repairable")),
+    )
+    yield from compare(work.plan.target, work.toc, work.manifest, found)
+    if work.plan.replaced is not None:
+        yield from _against_live(work, found.inventory)
 
 
-def _all_there(
-    kind: str, expected: set[str] | frozenset[str], found: set[str] | frozenset[str]
-) -> Check:
-    missing = sorted(expected - found)
-    if not missing:
-        return Check(kind, Verdict.OK, f"all {len(expected)} {kind} of the dump are there")
-    shown = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
-    return Check(kind, Verdict.FAILED, f"{len(missing)} of {len(expected)} {kind} missing: {shown}")
+def _given(work: Work) -> dict[int, str]:
+    given = work.facts.get(StepName.RESTORING_OFF, {}).get("owners")
+    return {int(k): str(v) for k, v in given.items()} if isinstance(given, dict) else {}
+
+
+def _against_live(work: Work, restored: Inventory) -> Iterator[Check]:
+    """The old database may be what is broken: that it cannot be read stops no restore."""
+    name = work.plan.target.database
+    try:
+        old = work.live.inventory()
+    except (DatabaseRefused, Unavailable) as error:
+        told = f"the old database could not be read: {error}"
+        yield Check(f"owners and grants against {name}", Verdict.WARNING, told)
+        return
+    yield from against_live(name, old, restored)
 
 
 RESTORING_OFF = Stage(StepName.RESTORING_OFF, _off_intent, _off)

@@ -17,6 +17,14 @@ def test_the_gate_says_what_from_which_backup_onto_which_target() -> None:
     assert "PostgreSQL 17.4 and TimescaleDB 2.19.3 into PostgreSQL 17.4" in shown
 
 
+def test_the_gate_says_what_the_dump_holds() -> None:
+    holds = ("1 hypertable, 31 chunks, 3 456 000 rows in 41 tables", "9 extensions, 13 grants")
+    shown = page(gate(a_notice(a_plan(contents=holds))))
+    for line in holds:
+        assert f"Holds: {line}\n" in shown
+    assert "Holds:" not in page(gate(a_notice()))
+
+
 def test_the_gate_says_who_asked_and_why() -> None:
     shown = page(gate(a_notice()))
     assert "Asked for by <@U0ANA>" in shown

@@ -195,7 +195,10 @@ def test_an_inventory_holds_tables_chunks_and_indexes_but_nothing_of_an_extensio
     assert len(found.indexes) == 3 + 2 * 3
     assert found.owners["ops.seen"] == "postgres"
     assert "ops.Plain, table_id_seq" in found.owners
-    assert "=r/postgres" in found.grants["ops.raw"]
+    assert found.grants["ops.raw"]["PUBLIC"] == {"SELECT"}
+    assert "ops.Plain, table Plain, table_pkey" in found.constraints
+    assert found.owners["ops"] == "postgres"
+    assert found.extensions["timescaledb"]
     assert "ops.seen" not in found.grants
     assert (found.continuous_aggregates, dict(found.policies)) == (frozenset(), {})
 

@@ -13,7 +13,7 @@ from bot.adapters.postgres import PostgresCluster, PostgresDatabase
 from bot.core.dump import DumpReader
 from bot.core.models import Check, Container, ContainerRef, Target
 from bot.core.points import checklist
-from bot.core.ports import ExecResult, OnLine, Stream
+from bot.core.ports import ExecResult, OnChunk, OnLine, Stream
 from bot.core.status import read_status
 from bot.core.toc import list_file
 from bot.sandbox import sample
@@ -52,6 +52,7 @@ class LocalHost:
         user: str = "",
         env: Mapping[str, str] | None = None,
         on_line: OnLine | None = None,
+        on_chunk: OnChunk | None = None,
     ) -> ExecResult:
         program = self.stand_in.server.tree.bin / argv[0]
         done = subprocess.run(
@@ -59,13 +60,16 @@ class LocalHost:
             executable=str(program) if program.exists() else None,
             env=os.environ | container_env(self.stand_in.server) | dict(env or {}),
             capture_output=True,
-            text=True,
             check=False,
         )
-        for line in done.stderr.splitlines() if on_line else ():
+        out, err = done.stdout.decode(), done.stderr.decode()
+        for line in err.splitlines() if on_line else ():
             assert on_line is not None
             on_line(Stream.ERR, line)
-        return ExecResult(done.returncode, done.stdout, done.stderr)
+        if on_chunk is not None:
+            on_chunk(Stream.OUT, done.stdout)
+            on_chunk(Stream.ERR, done.stderr)
+        return ExecResult(done.returncode, out, err)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """What the product reads in the sample's dumps before it restores one."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from tests.sandbox.timescaledb.restoring import Workshop
 
 
 def test_a_dump_describes_itself_as_a_real_one_does(workshop: Workshop) -> None:
-    manifest = workshop.reader.manifest(str(workshop.dumps.newest))
+    manifest = workshop.reader.read(str(workshop.dumps.newest))
     assert manifest.timescaledb_version == "2.22.1"
     assert manifest.hypertables == {"public.influx_data"}
     assert manifest.continuous_aggregates == {f"public.{view}" for view in VIEWS}
@@ -19,7 +20,7 @@ def test_a_dump_describes_itself_as_a_real_one_does(workshop: Workshop) -> None:
 
 
 def test_a_dumps_policies_are_the_guides_and_one_of_them_drops_data(workshop: Workshop) -> None:
-    manifest = workshop.reader.manifest(str(workshop.dumps.newest))
+    manifest = workshop.reader.read(str(workshop.dumps.newest))
     refreshed = [
         job.relation
         for job in manifest.jobs
@@ -55,9 +56,17 @@ def test_the_truncated_dump_is_refused_for_what_it_is(workshop: Workshop) -> Non
     path = str(workshop.dumps.truncated)
     assert workshop.reader.toc(path).entries
     with pytest.raises(Refused, match="cut short or damaged"):
-        workshop.reader.verify(path)
-    workshop.reader.verify(str(workshop.dumps.newest))
-    workshop.reader.verify(str(workshop.dumps.older))
+        workshop.reader.read(path)
+    with pytest.raises(Refused, match="cut short or damaged"):
+        workshop.reader.read(path, count_rows=False)
+
+
+def test_without_counting_the_rest_of_the_manifest_is_the_same(workshop: Workshop) -> None:
+    path = str(workshop.dumps.older)
+    counted, uncounted = (workshop.reader.read(path, count_rows=c) for c in (True, False))
+    assert uncounted == replace(counted, rows=None)
+    assert counted.rows is not None
+    assert sum(counted.rows.values()) > 10_000
 
 
 def test_nobody_else_may_write_the_dumps_and_the_server_sees_the_newest_first(
