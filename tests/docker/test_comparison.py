@@ -19,7 +19,7 @@ from bot.core.dump import DumpReader
 from bot.core.errors import Refused
 from bot.core.manifest import Manifest
 from bot.core.models import Check, ContainerRef, Target, Verdict
-from bot.core.toc import Toc
+from bot.core.toc import Toc, list_file
 from tests.docker.containers import DatabaseContainer
 from tests.docker.dumps import take_dump
 from tests.docker.environment import Prepared
@@ -77,11 +77,12 @@ class Bench:
         """Lend what is found in a copy after one statement."""
         name = f"damaged_{secrets.token_hex(3)}"
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
+        self.cluster.allow_connections(SIDE, False)  # a template must have no sessions
         with self.container.connect() as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [SIDE]
-            )
+            connection.execute(end, [SIDE])
             connection.execute(copy.format(sql.Identifier(name), sql.Identifier(SIDE)))
+        self.cluster.allow_connections(SIDE, True)
         try:
             with self.container.connect(name) as connection:
                 connection.execute(statement.encode())
@@ -111,19 +112,17 @@ def bench(prepared: Prepared) -> Iterator[Bench]:
 
 
 def _restore(container: DatabaseContainer, cluster: PostgresCluster, toc: Toc, path: str) -> None:
-    """Do what the run's steps do, up to the comparison; workers stay away from the copies."""
+    """Do what the run's steps do, up to the comparison."""
     cluster.create_database(SIDE, None, "")
     side = cluster.database(SIDE)
     for extension in ("timescaledb", *toc.extensions()):
         side.create_extension(extension)
     side.pre_restore()
-    listing = toc.select(lambda e: not e.extension)
+    listing = list_file(e for e in toc.entries if not e.extension)
     cluster.write_file("/tmp/side.list", listing.encode())
     code, output = container.exec("pg_restore", f"--dbname={SIDE}", "-L", "/tmp/side.list", path)
     assert code == 0, output
     side.post_restore()
-    with container.connect(SIDE) as connection:
-        connection.execute("SELECT _timescaledb_functions.stop_background_workers()")
 
 
 def test_a_faithful_restore_is_green_in_every_point(bench: Bench) -> None:
