@@ -7,7 +7,9 @@ that are known stand in one table with the reason; any other is fatal.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bot.core.redaction import Secrets
@@ -15,7 +17,6 @@ from bot.core.redaction import Secrets
 _MESSAGE = re.compile(r"^(?:pg_restore:|HINT:|ERROR:|WARNING:|NOTICE:)")
 _ROW_DATA = re.compile(r"^(?:DETAIL|CONTEXT|QUERY|STATEMENT):")
 _COMMAND = re.compile(r"^Command was: ?")
-_ENTRY = re.compile(r"^pg_restore: from TOC entry (\d+);")
 # Several processes write a line each in pieces, so that its beginning may stand elsewhere.
 _ERROR = re.compile(r"^(?:pg_restore:|\s)*(?:error|fatal): (?P<message>.*)$")
 _BARE = re.compile(r"^(?P<message>could not execute query: ERROR: .*)$")
@@ -41,6 +42,8 @@ class KnownError:
         reason: why it is classed so.
         command: found at the beginning of the statement that failed; any where it is empty.
         remedy: what to do; may name ``{role}`` and the like, found by ``message``.
+        again: kinds of entries to restore again afterwards, as an extended regular expression;
+            doing so does no harm to those that were restored.
     """
 
     severity: Severity
@@ -48,6 +51,7 @@ class KnownError:
     reason: str
     command: re.Pattern[str] = re.compile("")
     remedy: str = ""
+    again: str = ""
 
 
 def _fatal(message: str, reason: str, remedy: str = "") -> KnownError:
@@ -58,8 +62,11 @@ def _harmless(message: str, reason: str) -> KnownError:
     return KnownError(Severity.HARMLESS, re.compile(message), reason)
 
 
-def _repairable(message: str, command: str, reason: str, remedy: str) -> KnownError:
-    return KnownError(Severity.REPAIRABLE, re.compile(message), reason, re.compile(command), remedy)
+def _repairable(
+    message: str, command: str, reason: str, remedy: str, again: str = ""
+) -> KnownError:
+    pattern, started = re.compile(message), re.compile(command)
+    return KnownError(Severity.REPAIRABLE, pattern, reason, started, remedy, again)
 
 
 KNOWN: tuple[KnownError, ...] = (
@@ -107,7 +114,8 @@ KNOWN: tuple[KnownError, ...] = (
         'role "(?P<role>[^"]+)" does not exist',
         "(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES) ",
         "owners and rows are right, but this access list was not granted, to other roles neither",
-        'CREATE ROLE "{role}"; then restore the access list again',
+        'CREATE ROLE "{role}"; then restore all access lists again',
+        "(DEFAULT )?ACL",
     ),
     _repairable(
         'invalid value for parameter "default_tablespace": "(?P<space>[^"]+)"',
@@ -140,13 +148,15 @@ class Repair:
         error: as pg_restore said it.
         reason: what is missing, and what is not.
         remedy: what to do.
-        entry: the number of the dump's entry, None where it is not known.
+        again: kinds of entries to restore again afterwards, empty for none.
+        times: how often it was said.
     """
 
     error: str
     reason: str
     remedy: str
-    entry: int | None = None
+    again: str = ""
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +181,6 @@ class _Seen:
     """One error as it was printed."""
 
     message: str
-    entry: int | None
     command: list[str] = field(default_factory=list)
 
     def known(self) -> KnownError:
@@ -190,7 +199,12 @@ class _Seen:
         """Fill in what the remedy names."""
         found = known.message.search(self.message)
         named = {**(found.groupdict() if found else {}), "command": " ".join(self.command)}
-        return Repair(self.message, known.reason, known.remedy.format(**named), self.entry)
+        return Repair(self.message, known.reason, known.remedy.format(**named), known.again)
+
+
+def _counted(repairs: Iterable[Repair]) -> tuple[Repair, ...]:
+    """Say once what was said of many objects, such as of every chunk."""
+    return tuple(replace(repair, times=n) for repair, n in Counter(repairs).items())
 
 
 @dataclass
@@ -198,7 +212,6 @@ class ErrorCollector:
     """Takes the lines of one pg_restore one by one and keeps those that matter."""
 
     _seen: list[_Seen] = field(default_factory=list)
-    _entry: int | None = None
     _ignored: int = 0
     _quoting: bool = False
 
@@ -206,22 +219,17 @@ class ErrorCollector:
         """Look at one line of standard error."""
         error = _ERROR.match(line) or _BARE.match(line)
         if error is not None and not _ROUTINE.match(error["message"]):
-            self._seen.append(_Seen(error["message"], self._entry))
+            self._seen.append(_Seen(error["message"]))
             self._quoting = False
         elif _COMMAND.match(line) and self._seen:
             self._quoting = True
             self._seen[-1].command = [_COMMAND.sub("", line)]
         elif _MESSAGE.match(line):
             self._quoting = False
-            self._note(line)
+            ignored = _IGNORED.match(line)
+            self._ignored = int(ignored["count"]) if ignored else self._ignored
         elif self._quoting and line.strip():
             self._seen[-1].command.append(line)
-
-    def _note(self, line: str) -> None:
-        if entry := _ENTRY.match(line):
-            self._entry = int(entry[1])
-        elif ignored := _IGNORED.match(line):
-            self._ignored = int(ignored["count"])
 
     def verdict(self, exit_code: int) -> RestoreErrors:
         """Return what was found; what no line explains is fatal as well.
@@ -241,7 +249,7 @@ class ErrorCollector:
         return RestoreErrors(
             tuple(seen.message for seen, _ in by[Severity.HARMLESS]),
             tuple(fatal),
-            tuple(seen.repair(known) for seen, known in by[Severity.REPAIRABLE]),
+            _counted(seen.repair(known) for seen, known in by[Severity.REPAIRABLE]),
         )
 
 

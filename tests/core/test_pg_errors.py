@@ -15,7 +15,6 @@ PLPGSQL = 'pg_restore: error: could not execute query: ERROR:  extension "plpgsq
 ROLE = 'pg_restore: error: could not execute query: ERROR:  role "app" does not exist'
 # As pg_restore 17.11 printed them; tests/docker/test_restore_errors.py has it print them again.
 GRANT = (
-    "pg_restore: from TOC entry 3470; 0 0 ACL TABLE granted postgres",
     ROLE,
     "Command was: GRANT SELECT ON TABLE public.granted TO kept_reader;",
     "GRANT SELECT ON TABLE public.granted TO app;",
@@ -61,12 +60,17 @@ def test_each_known_error_carries_its_reason_and_each_repairable_one_its_remedy(
     assert all(known.remedy for known in KNOWN if known.severity is Severity.REPAIRABLE)
 
 
-def test_a_grant_to_a_role_that_is_missing_is_repairable_and_its_entry_known() -> None:
+def test_a_grant_to_a_missing_role_is_repaired_by_restoring_access_lists_again() -> None:
     found = verdict(1, *GRANT, "pg_restore: warning: errors ignored on restore: 1")
     assert (found.harmless, found.fatal) == ((), ())
     [repair] = found.repairable
-    assert repair.entry == 3470
+    assert repair.again == "(DEFAULT )?ACL"
     assert repair.remedy.startswith('CREATE ROLE "app"; then')
+
+
+def test_what_is_missing_on_every_chunk_is_said_once_and_counted() -> None:
+    [repair] = verdict(1, *GRANT, *GRANT, *GRANT).repairable
+    assert repair.times == 3
 
 
 def test_an_owner_that_is_missing_is_fatal() -> None:

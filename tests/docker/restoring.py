@@ -55,12 +55,14 @@ class Bench:
         dump: the file's name.
         cancelled: whether somebody asks to stop, asked again and again.
         settings: of the target.
+        engine: where the engine answers.
     """
 
     database: DatabaseContainer
     dump: str
     cancelled: Callable[[], bool] = lambda: False
     settings: dict[str, Any] = field(default_factory=dict)
+    engine: str = DEFAULT_ENGINE
     shares: list[float] = field(default_factory=list, init=False)
     lines: list[str] = field(default_factory=list, init=False)
 
@@ -71,7 +73,7 @@ class Bench:
 
     def work(self, run_id: str) -> Work:
         """Return a run that has been approved."""
-        host = DockerHost(DEFAULT_ENGINE)
+        host = DockerHost(self.engine)
         reader = DumpReader(host, self.database.id, "postgres")
         path = f"{DIRECTORY}/{self.dump}"
         [file] = [f for f in self.cluster.backups(DIRECTORY) if f.name == self.dump]

@@ -12,6 +12,7 @@ from bot.core.steps import restore_guard
 from tests.docker.containers import DatabaseContainer
 from tests.docker.dumps import take_dump
 from tests.docker.environment import Prepared
+from tests.docker.proxy import running_proxy
 from tests.docker.restoring import Bench, contents
 from tests.docker.sample import (
     DATABASE,
@@ -111,6 +112,16 @@ def test_a_small_dump_is_restored_by_one_session_and_cores_are_known(
     assert 1 <= cores(restoring.cluster) <= nproc
 
 
+def test_the_socket_proxy_lets_a_parallel_restore_through(
+    server: DatabaseContainer, run_id: str
+) -> None:
+    restoring = bench(server, restore_jobs=2)
+    with running_proxy([server.name], [server.name]) as proxy:
+        restoring.engine = f"unix://{proxy}"
+        _, told = restoring.restore(run_id)
+    assert told.facts["jobs"] == 2
+
+
 # Each of both tables waits, in the middle of the data, for a role to appear.
 HELD = """
 CREATE FUNCTION held(n int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
@@ -161,6 +172,27 @@ def test_cancelling_ends_every_session_of_a_parallel_restore(
 
     with pytest.raises(RunCancelled, match="pg_restore was ended"):
         Bench(held, "sample.dump", cancelled, {"restore_jobs": 2, "disk_floor": 0}).restore(run_id)
+    assert left_over(held, run_id) == ([], "")
+
+
+def test_one_of_several_sessions_ended_by_somebody_else_fails_the_restore(
+    held: DatabaseContainer, run_id: str
+) -> None:
+    def end_one() -> bool:
+        if are_held(held, run_id):
+            end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE %s"
+            assert held.rows("postgres", end, ["COPY public.held_1%"]) == [(True,)]
+            with held.connect() as connection:
+                connection.execute("CREATE ROLE go_on")  # lets the other one end by itself
+        return False
+
+    settings = {"restore_jobs": 2, "disk_floor": 0}
+    try:
+        with pytest.raises(StepFailed, match="the session was ended, or the server went away"):
+            Bench(held, "sample.dump", end_one, settings).restore(run_id)
+    finally:
+        with held.connect() as connection:
+            connection.execute("DROP ROLE IF EXISTS go_on")
     assert left_over(held, run_id) == ([], "")
 
 

@@ -13,6 +13,7 @@ from bot.core.manifest import USER_JOBS
 from bot.core.models import Check, JobOwners, Verdict
 from bot.core.owners import concerned, misfits
 from bot.core.plan import StepName
+from bot.core.steps.pg_restore import to_repair
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
 from bot.core.wording import counted
 
@@ -79,7 +80,11 @@ def _analyze(work: Work) -> Outcome:
     counts = work.side.inventory().counts()
     shown = ", ".join(f"{n} {kind}" for kind, n in counts.items() if n)
     warnings = [f"Warning: {c.evidence}" for c in checks if c.verdict is Verdict.WARNING]
-    evidence = [*warnings, *(c.evidence for c in checks if c.verdict is Verdict.OK)]
+    evidence = [
+        *to_repair(work),
+        *warnings,
+        *(c.evidence for c in checks if c.verdict is Verdict.OK),
+    ]
     facts = {"counts": counts, "evidence": evidence}
     return Outcome(f"analyzed; as in the dump: {shown}", facts, checks=checks)
 

@@ -18,7 +18,9 @@ from bot.core.steps.stage import Intent, Outcome, Stage, Work
 from bot.core.toc import TocEntry
 from bot.core.wording import counted
 
-__all__ = ["RESTORE", "application_name", "bound_to_cron", "run_pg_restore"]
+__all__ = ["RESTORE", "application_name", "bound_to_cron", "run_pg_restore", "to_repair"]
+
+_REPAIR = "repairable"  # in the step's facts
 
 
 def bound_to_cron(entry: TocEntry) -> bool:
@@ -57,28 +59,32 @@ def _restore(work: Work) -> Outcome:
             "entries": len(entries),
             "jobs": jobs.number,
             "harmless": list(errors.harmless),
-            "repairable": [{"error": r.error, "remedy": r.remedy} for r in errors.repairable],
+            _REPAIR: [f"{c.evidence}; {c.remedy}" for c in checks],
         },
         tail,
         checks,
     )
 
 
+def to_repair(work: Work) -> tuple[str, ...]:
+    """Return what a person will have to mend after this restore, for those who vote on it."""
+    return tuple(f"to be repaired by hand: {x}" for x in work.learned(StepName.PG_RESTORE, _REPAIR))
+
+
 def _checks(work: Work, repairs: tuple[Repair, ...]) -> Iterator[Check]:
     """Yield a failed check for each thing that a person has to mend."""
-    kinds = {e.number: e for e in work.toc.entries}
     for repair in repairs:
-        entry = kinds.get(repair.entry) if repair.entry is not None else None
-        again = _again(work, entry) if entry and entry.kind in {"ACL", "DEFAULT ACL"} else ""
-        evidence = f"{repair.error}: {repair.reason}"
+        often = f" ({repair.times} times)" if repair.times > 1 else ""
+        again = _again(work, repair.again) if repair.again else ""
+        evidence = f"{repair.error}{often}: {repair.reason}"
         yield Check("pg_restore", Verdict.FAILED, evidence, f"{repair.remedy}{again}")
 
 
-def _again(work: Work, entry: TocEntry) -> str:
-    """Return the command that restores one entry, to be typed in the container's shell."""
+def _again(work: Work, kinds: str) -> str:
+    """Return the command that restores entries again, to be typed in the container's shell."""
     path, target = work.plan.backup.file.path, work.plan.target
     return (
-        f": pg_restore -l {path} | grep '^{entry.number};' > /tmp/again.list && "
+        f": pg_restore -l {path} | grep -E '^[0-9]+; 0 0 {kinds} ' > /tmp/again.list && "
         f"pg_restore -U {target.superuser} -d {target.database} -L /tmp/again.list {path}"
     )
 
