@@ -43,6 +43,11 @@ def refresh(desk: Desk, origin: Origin, text: str) -> Look:
     return begun("The refresh", desk.refresh(origin, text))
 
 
+def runjob(desk: Desk, origin: Origin, text: str) -> Look:
+    """Run one job."""
+    return begun("The job", desk.run_job(origin, text))
+
+
 def tsstatus(desk: Desk, origin: Origin, text: str) -> Look:
     """Show the five points and what is behind them."""
     return status_page(*desk.status(origin, text))
@@ -68,6 +73,7 @@ LISTENERS: Mapping[str, Command] = {
     "/restore": restore,
     "/tsstatus": tsstatus,
     "/refresh": refresh,
+    "/runjob": runjob,
     "/backups": list_backups,
     "/audit": audit,
     "/tshelp": tshelp,

@@ -176,7 +176,7 @@ def test_every_column_of_the_audit_log_stands_and_no_other() -> None:
 def test_what_is_called_missing_is_missing() -> None:
     paragraph = README.split("**Not yet.**")[1].split("\n\n")[0]
     missing = set(re.findall(r"`(/[a-z]+)`", paragraph))
-    assert missing - {"/restore"} == {"/rollback", "/repair", "/runjob"}
+    assert missing - {"/restore"} == {"/rollback", "/repair"}
     assert not (missing - {"/restore"}) & {command.name for command in COMMANDS}
 
 

@@ -27,9 +27,11 @@ from bot.core.requests import (
     new_run_id,
     parse_refresh,
     parse_restore,
+    parse_runjob,
     parse_target,
 )
 from bot.core.retention import arm, waiting_after
+from bot.core.run_job import RunJob, pick_job
 from bot.core.runs import Runs
 from bot.core.status import Expectations, Status, read_status
 from bot.core.unreachable import explained
@@ -120,6 +122,28 @@ class Desk:
     def refresh_all(self, origin: Origin, target: str) -> str:
         """Start a refresh of all views, as the button does."""
         return self.refresh(origin, f"{ALL} {target}")
+
+    def run_job(self, origin: Origin, text: str) -> str:
+        """Run one job now and return the run's id.
+
+        Raises:
+            Refused: not allowed, wrong input, no such job, nobody to run it, or the target is busy.
+        """
+        with self._command(origin, "/runjob", text):
+            number, name = parse_runjob(text, self.benches)
+            bench = choose(self.benches, name)
+            with explained(bench.target, bench.host):
+                pick_job(bench.cluster.database(bench.target.database).jobs(), number)
+            asked = ev.RunRequested(
+                run_id=new_run_id(),
+                at=self.clock.now(),
+                operation="runjob",
+                target=bench.target.name,
+                origin=origin,
+                arguments=text,
+            )
+            self.launcher.change(asked, RunJob(bench, number), bench)
+            return asked.run_id
 
     def status(self, origin: Origin, text: str) -> TargetReport:
         """Return what a target looks like now: the five points, the last restore, the run at work.

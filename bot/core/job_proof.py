@@ -59,7 +59,7 @@ def _proof(before: Sighting, now: Sighting, number: int) -> Check:
     job = now.jobs.get(number)
     if job is None:
         return Check(f"job {number}", Verdict.FAILED, "it is gone", "look who deleted it")
-    name = f"job {number}, {_title(job)}"
+    name = f"job {number}, {titled(job)}"
     if not has_run(before, now, number):
         return _not_run(name, job)
     effect = _effect(job, before.work.get(number), now.work.get(number))
@@ -68,7 +68,8 @@ def _proof(before: Sighting, now: Sighting, number: int) -> Check:
     return _failed(name, job, effect)
 
 
-def _title(job: Job) -> str:
+def titled(job: Job) -> str:
+    """Return what a job is, and of what."""
     return f"{job.procedure} of {job.hypertable}" if job.hypertable else job.procedure
 
 

@@ -78,6 +78,12 @@ COMMANDS: tuple[CommandSpec, ...] = (
         "Refresh one continuous aggregate, or all in order",
         Who.REQUESTER,
     ),
+    CommandSpec(
+        "/runjob",
+        "<id> [target]",
+        "Run one job now, and see what it did",
+        Who.REQUESTER,
+    ),
     CommandSpec("/backups", "[target]", "List the dumps that can be restored", Who.MEMBER),
     CommandSpec("/audit", "[run|@user|since=…]", "Who did what, and when", Who.MEMBER),
     CommandSpec("/tshelp", "", "What you may do here", Who.ANYONE),

@@ -31,6 +31,8 @@ class StepName(StrEnum):
     JOBS = "jobs"
     CHECKLIST = "checklist"
     REFRESH = "refresh"
+    RUN_JOB = "run_job"
+    RUN_RETENTION = "run_retention"
     SWAP_BACK = "swap_back"
     DROP_KEPT = "drop_kept"
 
@@ -71,6 +73,8 @@ SPECS: Mapping[StepName, StepSpec] = {
         StepSpec(StepName.JOBS, "10", "Verify job scheduling"),
         StepSpec(StepName.CHECKLIST, "", "Checklist"),
         StepSpec(StepName.REFRESH, "", "Refresh"),
+        StepSpec(StepName.RUN_JOB, "", "Run the job"),
+        StepSpec(StepName.RUN_RETENTION, "", "Run the retention job", destructive=True),
         StepSpec(StepName.SWAP_BACK, "", "Swap back", destructive=True),
         StepSpec(StepName.DROP_KEPT, "", "Drop the kept database", destructive=True),
     )

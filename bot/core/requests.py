@@ -19,6 +19,7 @@ MAX_TEXT = 500
 """Characters of a command that are read; nothing we take is longer."""
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}")
+_JOB_ID = re.compile(r"[0-9]{1,9}")
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
 
 
@@ -134,6 +135,22 @@ def parse_refresh(text: str, targets: Collection[str], now: datetime) -> Refresh
     if start and end and start >= end:
         raise Refused("wrong_window", "from= must be before to=.")
     return RefreshRequest(rest[0], target, start, end)
+
+
+def parse_runjob(text: str, targets: Collection[str]) -> tuple[int, str]:
+    """Read ``<id> [target]``; return the job's number and the target, empty where none is named.
+
+    Raises:
+        Refused: no number, or a word too many.
+    """
+    found = words(text)
+    if not found:
+        raise Refused("no_job", "Name a job by its number: /runjob 1000. See /tsstatus.")
+    if not _JOB_ID.fullmatch(found[0]):
+        raise Refused("no_number", f"“{found[0]}” is no job's number; /tsstatus lists them.")
+    if len(found) > 2:
+        raise Refused("too_many_words", f"I don't know what “{found[2]}” is; write: /runjob ID.")
+    return int(found[0]), known_target(found[1], targets) if len(found) == 2 else ""
 
 
 def parse_target(text: str, targets: Collection[str]) -> str:

@@ -57,6 +57,10 @@ def last_command(office: Office) -> Draft:
         ("/refresh", "Name a continuous aggregate", "no_view"),
         ("/refresh nosuch main", "nosuch", "unknown_view"),
         ("/refresh all main from=yesterdayish", "yesterdayish", ""),
+        ("/runjob", "Name a job by its number", "no_job"),
+        ("/runjob refresh main", "“refresh” is no job's number", "no_number"),
+        ("/runjob 1000 main now", "I don't know what “now” is", "too_many_words"),
+        ("/runjob 4711 main", "There is no job 4711 of yours; there is: none.", "unknown_job"),
         ("/tsstatus prod", "There is no target “prod”", "unknown_target"),
         ("/backups main nobase", "I don't know what “nobase” is", "too_many_words"),
         ("/audit since=whenever", "whenever", ""),
@@ -72,7 +76,9 @@ def test_wrong_input_is_refused_in_a_sentence(
 
 
 @pytest.mark.usefixtures("_unchanged")
-@pytest.mark.parametrize("command", ["/restore sample.dump main", "/refresh all main"])
+@pytest.mark.parametrize(
+    "command", ["/restore sample.dump main", "/refresh all main", "/runjob 1000 main"]
+)
 def test_somebody_who_may_not_is_refused(office: Office, command: str) -> None:
     name = command.split()[0]
     assert office.say("dan", command) == (f"To use {name} you must be on the requesters' list.")
