@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.models import Container, ContainerRef, JobOwners, Ownership, Strategy
+from bot.core.models import Container, ContainerRef, JobOwners, Ownership, Restart, Strategy
 from bot.core.plan import (
     MAX_NAME,
     ORDER,
@@ -18,9 +18,11 @@ from bot.core.plan import (
     Loss,
     Plan,
     StepName,
+    order_of,
     set_aside_name,
     side_name,
 )
+from bot.core.worker_ladder import restart_notice
 from tests.core.run_samples import LIVE, START, a_backup, a_plan
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
@@ -61,6 +63,7 @@ def test_what_takes_something_away_is_marked_destructive() -> None:
         StepName.RESTART,
         StepName.SWAP_BACK,
         StepName.DROP_KEPT,
+        StepName.RUN_RETENTION,
     }
 
 
@@ -73,6 +76,30 @@ def test_a_swap_takes_nothing_away_before_the_copy_is_compared() -> None:
         StepName.CUT_OVER,
         StepName.START_APPLICATIONS,
     )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "rule", "restarted"),
+    [
+        (Strategy.SWAP, Restart.AUTO, False),
+        (Strategy.IN_PLACE, Restart.AUTO, True),
+        (Strategy.DROP_FIRST, Restart.AUTO, True),
+        (Strategy.SWAP, Restart.ALWAYS, True),
+        (Strategy.IN_PLACE, Restart.LADDER, False),
+        (Strategy.IN_PLACE, Restart.NEVER, False),
+    ],
+)
+def test_postgresql_is_restarted_as_a_step_only_where_it_always_is(
+    strategy: Strategy, rule: Restart, restarted: bool
+) -> None:
+    target = replace(a_plan().target, strategy=strategy, restart=rule)
+    order = order_of(target)
+    assert (StepName.RESTART in order) is restarted
+    if restarted:
+        assert order[order.index(StepName.RESTART) - 1] is StepName.CUT_OVER
+    told = restart_notice(target)
+    ladder = target.restart_rule is Restart.LADDER
+    assert ("ends the sessions of all its databases" in told) is ladder
 
 
 def test_drop_first_drops_the_old_database_before_it_makes_the_new_one() -> None:

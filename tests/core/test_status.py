@@ -93,6 +93,7 @@ def test_restoring_set_on_at_any_layer_is_red_although_a_new_session_says_off(
 ) -> None:
     check = point(RESTORING, layers=(RestoringLayer(where, "app", value),))
     assert check.verdict is Verdict.FAILED
+    assert check.remedy.endswith("; then restart the workers, or PostgreSQL")
     assert f"{where} app" in check.evidence
 
 
@@ -151,6 +152,36 @@ def test_a_job_paused_by_somebody_else_is_named_beside_those_paused_on_purpose()
     jobs = tuple(job(n, scheduled=False) for n in (1001, 1002))
     meant = Expectations(paused_jobs=frozenset({1001}))
     assert point(JOBS, meant, jobs=jobs).evidence == "0 jobs scheduled, 2 paused (1002)"
+
+
+def test_a_next_start_is_not_green_where_a_job_was_seen_to_fail() -> None:
+    seen = (
+        Check("job 1000, a", Verdict.OK, "ran"),
+        Check("job 1001, b", Verdict.FAILED, "failed: no luck", "mend it"),
+    )
+    check = point(JOBS, Expectations(proofs=seen), jobs=(job(1000), job(1001)))
+    assert (check.verdict, check.remedy) == (Verdict.FAILED, "mend it")
+    assert check.evidence == "2 jobs scheduled; job 1001, b: failed: no luck"
+
+
+def test_a_job_not_seen_to_run_is_a_warning_and_those_seen_are_counted() -> None:
+    seen = (Check("job 1000, a", Verdict.WARNING, "scheduled"),)
+    assert point(JOBS, Expectations(proofs=seen)).verdict is Verdict.WARNING
+    proven = point(JOBS, Expectations(proofs=(Check("job 1000, a", Verdict.OK, "ran"),)))
+    assert proven.evidence == "1 job scheduled, 1 seen to run since the restore"
+
+
+def test_many_failed_proofs_are_counted_not_all_told() -> None:
+    seen = tuple(Check(f"job {n}", Verdict.FAILED, "failed", "x") for n in range(1000, 1005))
+    evidence = point(JOBS, Expectations(proofs=seen)).evidence
+    assert evidence.count("failed") == 3
+    assert evidence.endswith("; and 2 more")
+
+
+def test_a_job_whose_last_run_failed_is_a_warning_with_its_error() -> None:
+    check = point(JOBS, jobs=(job(1001, last_status="Failed", error="must be owner"), job(1002)))
+    assert check.verdict is Verdict.WARNING
+    assert check.evidence == "2 jobs scheduled; last run failed: 1001 (1001: must be owner)"
 
 
 def test_an_empty_aggregate_is_red_and_named() -> None:
