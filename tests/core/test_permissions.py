@@ -28,6 +28,7 @@ def test_each_command_is_for_the_people_the_design_names() -> None:
     assert {spec.name: spec.who for spec in COMMANDS} == {
         "/restore": Who.REQUESTER,
         "/refresh": Who.REQUESTER,
+        "/runjob": Who.REQUESTER,
         "/tsstatus": Who.MEMBER,
         "/backups": Who.MEMBER,
         "/audit": Who.MEMBER,
