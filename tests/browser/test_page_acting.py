@@ -89,7 +89,15 @@ def test_a_slash_command_is_completed_hinted_and_answered(pages: Open, server: S
         ana = pages("ana")
         ana.write("/")
         offered = [line.split()[0] for line in ana.text(".options strong").splitlines()]
-        assert offered == ["/restore", "/tsstatus", "/refresh", "/backups", "/audit", "/tshelp"]
+        assert offered == [
+            "/restore",
+            "/tsstatus",
+            "/refresh",
+            "/runjob",
+            "/backups",
+            "/audit",
+            "/tshelp",
+        ]
         ana.write("re")
         assert ana.text(".options [aria-selected=true]").startswith("/restore")
         ana.press(Keys.ARROW_DOWN)
