@@ -109,3 +109,19 @@ def test_settings_of_the_database_do_not_reach_our_sessions(
     database.create_extension("pg_trgm")
     database.analyze()
     assert "pg_trgm" in database.extensions()
+
+
+def test_a_function_of_the_database_never_shadows_one_that_our_sessions_call(
+    connector: Connector, shared_database: DatabaseContainer, scratch_database: str
+) -> None:
+    name = sql.Identifier(scratch_database)
+    with shared_database.connect() as connection:
+        setting = sql.SQL("ALTER DATABASE {} SET search_path TO public, pg_catalog")
+        connection.execute(setting.format(name))
+    with shared_database.connect(scratch_database) as connection:
+        connection.execute(
+            "CREATE FUNCTION public.lower(text) RETURNS text LANGUAGE sql AS 'SELECT ''shadowed'''"
+        )
+        assert connection.execute("SELECT lower('A'::text)").fetchone() == ("shadowed",)
+    with connector.session(scratch_database) as session:
+        assert session.execute("SELECT lower('A'::text)").fetchone() == ("a",)
