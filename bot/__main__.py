@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot.adapters.audit_log import AuditStore
 from bot.adapters.clock import SystemClock
-from bot.cli import audit, check, demo, restore, run
+from bot.cli import audit, check, demo, restore, rollback, run
 from bot.core.errors import Refused, SettingsInvalid, TsbotError
 from bot.core.redaction import Secrets
 from bot.manifest import manifest_yaml
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run.register(commands)
     restore.register(commands)
+    rollback.register(commands)
     check.register(commands)
     audit.register(commands)
     demo.register(commands)

@@ -23,6 +23,7 @@ from bot.core.audit import Draft, Phase
 from bot.core.desk import Desk
 from bot.core.errors import AuditUnavailable
 from bot.core.gate import POLL
+from bot.core.keeper import Keeper
 from bot.core.launcher import Launcher
 from bot.core.recovery import CARD, pick_up, unfinished
 from handlers import actions, commands, errors, reactions
@@ -94,6 +95,7 @@ def slack_bot(parts: Base, *, pace: Pace | None = None, poll: float = POLL) -> I
         closing.callback(executor.shutdown, wait=True, cancel_futures=True)
         app = _bolt(parts, desk, Answers(executor))
         _resume(parts, desk, presenter)
+        Keeper(parts.benches, launcher).start()
         yield SlackBot(app, desk, api)
 
 

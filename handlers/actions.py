@@ -10,7 +10,7 @@ from bot.adapters.slack.blocks import Look
 from bot.adapters.slack.blocks_answers import begun, said
 from bot.core.desk import Desk
 from bot.core.models import Origin
-from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, REFRESH_ALL, ButtonSpec
+from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, REFRESH_ALL, ROLL_BACK, ButtonSpec
 from handlers.answers import Answers
 from handlers.origins import Payload, label_and_value, of_action
 
@@ -19,7 +19,13 @@ Button = Callable[[Desk, Origin, str], Look | None]
 
 def register(app: App, desk: Desk, answers: Answers) -> None:
     """Register every button of the permission table."""
-    for spec, button in ((CANCEL_RUN, cancel), (REFRESH_ALL, refresh_all), (ARM_RETENTION, arm)):
+    listeners = (
+        (CANCEL_RUN, cancel),
+        (REFRESH_ALL, refresh_all),
+        (ARM_RETENTION, arm),
+        (ROLL_BACK, roll_back),
+    )
+    for spec, button in listeners:
         app.action(spec.action)(_listener(spec, button, desk, answers))
 
 
@@ -53,3 +59,8 @@ def arm(desk: Desk, origin: Origin, run_id: str) -> Look:
     """Let retention run again after a restore."""
     jobs = ", ".join(map(str, desk.arm_retention(origin, run_id)))
     return said(f"Retention runs again: job {jobs}. It may drop restored data that is old enough.")
+
+
+def roll_back(desk: Desk, origin: Origin, run_id: str) -> Look:
+    """Put back what a run has set aside; approvers are asked once it is planned."""
+    return begun("The rollback", desk.roll_back(origin, run_id))

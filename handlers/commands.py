@@ -48,6 +48,11 @@ def runjob(desk: Desk, origin: Origin, text: str) -> Look:
     return begun("The job", desk.run_job(origin, text))
 
 
+def rollback(desk: Desk, origin: Origin, text: str) -> Look:
+    """Start a rollback; approvers are asked once it is planned."""
+    return begun("The rollback", desk.rollback(origin, text))
+
+
 def tsstatus(desk: Desk, origin: Origin, text: str) -> Look:
     """Show the five points and what is behind them."""
     return status_page(*desk.status(origin, text))
@@ -71,6 +76,7 @@ def tshelp(desk: Desk, origin: Origin, text: str) -> Look:
 
 LISTENERS: Mapping[str, Command] = {
     "/restore": restore,
+    "/rollback": rollback,
     "/tsstatus": tsstatus,
     "/refresh": refresh,
     "/runjob": runjob,

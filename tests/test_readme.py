@@ -28,6 +28,8 @@ FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 PROSE = FENCE.sub("", README)
 SPANS = re.findall(r"`([^`\n]+)`", PROSE)
 
+COMMAND_LINE = "audit|restore|rollback|manifest|check|run|health"
+
 PUBLIC_HOSTS = {"api.slack.com", "slack.com", "tsbot.example.org"}
 
 Row = Sequence[str]
@@ -131,7 +133,9 @@ def test_every_subcommand_and_option_of_the_command_line_stands_and_no_other() -
 
 def test_every_option_in_prose_and_examples_is_one_that_tsbot_takes() -> None:
     known = {o for cells in expected_options() for o in re.findall(r"--[a-z-]+", cells[1])}
-    ours = re.findall(r"^.*\btsbot (?:audit|restore|manifest|check|run|health)\b.*$", README, re.M)
+    ours = re.findall(
+        r"^.*\btsbot (?:audit|restore|rollback|manifest|check|run|health)\b.*$", README, re.M
+    )
     typed = {o for line in ours for o in re.findall(r"(?<=\s)--[a-z-]+", _ours(line))}
     assert typed
     assert typed <= known
@@ -139,7 +143,9 @@ def test_every_option_in_prose_and_examples_is_one_that_tsbot_takes() -> None:
 
 def _ours(line: str) -> str:
     """Return what follows tsbot's own name: options before it belong to Compose."""
-    return re.split(r"\btsbot (?=audit|restore|manifest|check|run|health)", line, maxsplit=1)[1]
+    return re.split(
+        r"\btsbot (?=audit|restore|rollback|manifest|check|run|health)", line, maxsplit=1
+    )[1]
 
 
 def test_every_scope_stands_with_what_it_is_for_and_no_other() -> None:
@@ -176,7 +182,7 @@ def test_every_column_of_the_audit_log_stands_and_no_other() -> None:
 def test_what_is_called_missing_is_missing() -> None:
     paragraph = README.split("**Not yet.**")[1].split("\n\n")[0]
     missing = set(re.findall(r"`(/[a-z]+)`", paragraph))
-    assert missing - {"/restore"} == {"/rollback", "/repair"}
+    assert missing - {"/restore"} == {"/repair"}
     assert not (missing - {"/restore"}) & {command.name for command in COMMANDS}
 
 

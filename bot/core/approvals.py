@@ -103,7 +103,7 @@ def judge(
         (member.stranger or member.team_id != team, "only members of this workspace can approve"),
         (
             person.id == notice.requester.id and not _own_vote_counts(mark, notice),
-            "you asked for this restore; somebody else has to approve it",
+            f"you asked for this {_operation(notice)}; somebody else has to approve it",
         ),
         (person.id not in approvers_now, "you are not on the approvers' list"),
         (
@@ -113,6 +113,10 @@ def judge(
     )
     refusal = next((why for applies, why in reasons if applies), "")
     return Ruling(member, mark, refusal)
+
+
+def _operation(notice: GateNotice) -> str:
+    return notice.plan.operation if isinstance(notice.plan, ChangePlan) else "restore"
 
 
 def _own_vote_counts(mark: Mark, notice: GateNotice) -> bool:

@@ -15,6 +15,7 @@ from bot.core.bench import Bench, choose
 from bot.core.cancelling import cancelled, not_at_work, required
 from bot.core.errors import Refused, TsbotError
 from bot.core.history import History, ask, parse_history
+from bot.core.kept import KeptReport, kept_report, target_of
 from bot.core.last_restore import LastRestore, broken_off, last_restore
 from bot.core.launcher import Launcher
 from bot.core.models import BackupFile, Check, Origin, Person
@@ -27,10 +28,12 @@ from bot.core.requests import (
     new_run_id,
     parse_refresh,
     parse_restore,
+    parse_rollback,
     parse_runjob,
     parse_target,
 )
 from bot.core.retention import arm, waiting_after
+from bot.core.rollback import ROLLBACK, RollBack
 from bot.core.run_job import RunJob, pick_job
 from bot.core.runs import Runs
 from bot.core.status import Expectations, Status, read_status
@@ -46,6 +49,7 @@ class TargetReport(NamedTuple):
     restored: LastRestore | None
     claim: Claim | None = None
     broken: ev.RunFinished | None = None
+    kept: KeptReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,33 @@ class Desk:
             )
             self.launcher.restore(asked, request, bench)
             return asked.run_id
+
+    def rollback(self, origin: Origin, text: str) -> str:
+        """Start a rollback and return the run's id.
+
+        Raises:
+            Refused: not allowed, wrong input, nothing is kept, or the target is busy.
+        """
+        with self._command(origin, "/rollback", text):
+            request = parse_rollback(text, self.benches)
+            bench = choose(self.benches, request.target)
+            with explained(bench.target, bench.host):
+                kept = RollBack(bench, self.log, request.run).choose()
+            asked = ev.RunRequested(
+                run_id=new_run_id(),
+                at=self.clock.now(),
+                operation=ROLLBACK,
+                target=bench.target.name,
+                origin=origin,
+                arguments=text,
+            )
+            change = RollBack(bench, self.log, kept.run_id, request.reason)
+            self.launcher.change(asked, change, bench)
+            return asked.run_id
+
+    def roll_back(self, origin: Origin, run_id: str) -> str:
+        """Start the rollback of exactly that run, as its button does."""
+        return self.rollback(origin, f"{target_of(self.log, run_id)} {run_id}".strip())
 
     def refresh(self, origin: Origin, text: str) -> str:
         """Start a refresh and return the run's id.
@@ -159,7 +190,8 @@ class Desk:
             expected = Expectations(at_work=claim.run_id if claim else "")
             points = checklist(found, expected)
             restored, broken = last_restore(self.log, name), broken_off(self.log, name)
-            return TargetReport(found, points, restored, claim, broken)
+            kept = kept_report(self.log, bench.cluster, bench.target, expected.at_work)
+            return TargetReport(found, points, restored, claim, broken, kept)
 
     def backups(self, origin: Origin, text: str) -> tuple[Bench, tuple[BackupFile, ...]]:
         """Return a target's dumps, the newest first."""

@@ -16,6 +16,7 @@ from bot.core.claiming import Claiming
 from bot.core.errors import TsbotError
 from bot.core.gate import POLL, OpenGate, SlackGate
 from bot.core.journal import Journal
+from bot.core.models import Person
 from bot.core.ports import AuditLog, Ballot, Claims, Clock, Deadlines, Presenter, Timers, Witness
 from bot.core.prepare import RestoreRequest
 from bot.core.refresh import RefreshRun
@@ -25,6 +26,9 @@ from bot.core.runs import ActiveRun, Runs
 
 HOLDER = "tsbot"
 """Who holds a claim that the bot took; the command line takes its own under ``cli:USER``."""
+
+MYSELF = Person("tsbot", "tsbot")
+"""Who asks where nobody did; it is no Slack id, so every approver's vote counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Launcher:
             AuditUnavailable: the request cannot be logged.
             ChatUnavailable: Slack can't be asked who may approve.
         """
-        Claiming(self.claims, self.runs.find).take(bench, asked.run_id, HOLDER)
+        self._claim(bench, asked)
         with self._claim_given_back(bench, asked.run_id):
             # asked before anything is logged: a run that Slack keeps from starting leaves no trace
             eligible = self.access.approvers(fresh=True)
@@ -99,7 +103,7 @@ class Launcher:
                 held; None for a new one.
         """
         if resumed is None:
-            Claiming(self.claims, self.runs.find).take(bench, asked.run_id, HOLDER)
+            self._claim(bench, asked)
         with self._claim_given_back(bench, asked.run_id):
             journal = self.journal(asked.origin.channel, asked.target)
             if resumed is None:
@@ -123,7 +127,7 @@ class Launcher:
 
     def refresh(self, asked: ev.RunRequested, request: RefreshRequest, bench: Bench) -> None:
         """Start a refresh. Raises as `restore` does."""
-        Claiming(self.claims, self.runs.find).take(bench, asked.run_id, HOLDER)
+        self._claim(bench, asked)
         with self._claim_given_back(bench, asked.run_id):
             journal = self.journal(asked.origin.channel, asked.target)
             journal.record(asked)
@@ -187,6 +191,11 @@ class Launcher:
             poll=self.poll,
         )
 
+    def _claim(self, bench: Bench, asked: ev.RunRequested) -> None:
+        if not _own(asked):
+            self.runs.make_way(bench.target.name)
+        Claiming(self.claims, self.runs.find).take(bench, asked.run_id, HOLDER)
+
     def _start(self, bench: Bench, active: ActiveRun, execute: Callable[[], object]) -> None:
         def work() -> None:
             try:
@@ -207,4 +216,10 @@ class Launcher:
 
 
 def _active(asked: ev.RunRequested) -> ActiveRun:
-    return ActiveRun(asked.run_id, asked.target, asked.origin.person, threading.Event())
+    person = asked.origin.person
+    return ActiveRun(asked.run_id, asked.target, person, threading.Event(), yields=_own(asked))
+
+
+def _own(asked: ev.RunRequested) -> bool:
+    """Whether the bot itself has asked."""
+    return asked.origin.person == MYSELF

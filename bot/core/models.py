@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 Facts = Mapping[str, object]
@@ -134,6 +134,8 @@ class Target:
     job_owners: JobOwners = JobOwners.REFUSE
     restore_jobs: int = 0  # sessions of pg_restore; 0 leaves it to the server's cores
     disk_floor: int = 1 << 30  # bytes that must stay free during pg_restore; 0 does not look
+    keep_previous_for: timedelta = timedelta(days=7)  # until approvers are asked to drop it
+    keep_previous_max: int = 2  # kept databases beyond which they are asked at once
 
     @property
     def restart_rule(self) -> Restart:

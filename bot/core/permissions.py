@@ -67,6 +67,12 @@ COMMANDS: tuple[CommandSpec, ...] = (
         Who.REQUESTER,
     ),
     CommandSpec(
+        "/rollback",
+        "[target] [run] [reason=…]",
+        "Put a kept database back in the place of the one that serves, once approved",
+        Who.REQUESTER,
+    ),
+    CommandSpec(
         "/tsstatus",
         "[target]",
         "Does automatic refresh work? Workers, jobs, aggregates, last restore",
@@ -92,7 +98,8 @@ COMMANDS: tuple[CommandSpec, ...] = (
 CANCEL_RUN = ButtonSpec("cancel_run", "Cancel", Who.OWN_RUN_OR_APPROVER)
 REFRESH_ALL = ButtonSpec("refresh_all", "Refresh all", Who.REQUESTER)
 ARM_RETENTION = ButtonSpec("arm_retention", "Let retention run again", Who.APPROVER)
-BUTTONS: tuple[ButtonSpec, ...] = (CANCEL_RUN, REFRESH_ALL, ARM_RETENTION)
+ROLL_BACK = ButtonSpec("roll_back", "Roll back", Who.REQUESTER)
+BUTTONS: tuple[ButtonSpec, ...] = (CANCEL_RUN, REFRESH_ALL, ARM_RETENTION, ROLL_BACK)
 
 _MUST_BE: Mapping[Who, str] = {
     Who.MEMBER: "a full member of this workspace",

@@ -147,6 +147,11 @@ def set_aside_name(live: str, run_id: str) -> str:
     return _suffixed(live, f"_before_{run_id}")
 
 
+def rejected_name(live: str, run_id: str) -> str:
+    """Return the name a database keeps that a rollback, with that run's id, sets aside."""
+    return _suffixed(live, f"_rejected_{run_id}")
+
+
 def _suffixed(name: str, suffix: str) -> str:
     room = MAX_NAME - len(suffix.encode())
     return name.encode()[:room].decode(errors="ignore") + suffix

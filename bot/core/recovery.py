@@ -9,7 +9,9 @@ from bot.core import events as ev
 from bot.core.aftermath import left_behind, standing
 from bot.core.approvals import Mark
 from bot.core.audit import Query
-from bot.core.bench import choose
+from bot.core.bench import Bench, choose
+from bot.core.change_plan import ChangePlan
+from bot.core.changes import change_of
 from bot.core.desk import Desk
 from bot.core.errors import Refused
 from bot.core.gate import OpenGate
@@ -21,6 +23,8 @@ from bot.core.requests import parse_restore
 
 CARD = "card"
 """The log's action for where a run's card was posted."""
+
+_NAMES = "See “Put the old database back” in the README: it tells what the names of databases mean."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,11 @@ class Unfinished:
         last = self.begun[-1]
         what = f"The bot died in the middle of “{SPECS[last.step].title}” ({last.intent})"
         planned = [e.plan for e in self.events if isinstance(e, ev.RunPlanned)]
+        changes = [plan for plan in planned if isinstance(plan, ChangePlan)]
+        if changes:
+            down = ", ".join(a.name for a in changes[-1].applications)
+            apps = f" The applications may be DOWN: docker start {down}." if down else ""
+            return f"{what}; nothing goes on, and nothing was taken back.{apps} {_NAMES}"
         plans = [plan for plan in planned if isinstance(plan, Plan)]
         if not plans:  # a refresh: each view is one statement, and may be refreshed again
             return f"{what}. Nothing has to be taken back; ask again."
@@ -114,13 +123,24 @@ def pick_up(runs: Sequence[Unfinished], desk: Desk) -> None:
         asked, gate = run.asked, run.gate if run.run_id in waiting else None
         if asked is not None and gate is not None and not run.begun:
             try:
-                request = parse_restore(asked.arguments, desk.benches)
                 bench = choose(desk.benches, asked.target)
-                desk.launcher.resume(asked, request, bench, gate)
+                _wait_on(asked, gate, bench, desk)
             except Refused as refusal:  # the settings changed meanwhile
                 _close(run, refusal.sentence, desk)
         else:
             _close(run, run.account(), desk)
+
+
+def _wait_on(asked: ev.RunRequested, gate: OpenGate, bench: Bench, desk: Desk) -> None:
+    plan = gate.notice.plan
+    if isinstance(plan, Plan):
+        request = parse_restore(asked.arguments, desk.benches)
+        desk.launcher.resume(asked, request, bench, gate)
+        return
+    change = change_of(plan, bench, desk.log)
+    if change is None:
+        raise Refused("not_resumed", "The bot was restarted before it was approved; ask again.")
+    desk.launcher.change(asked, change, bench, gate)
 
 
 def _close(run: Unfinished, sentence: str, desk: Desk) -> None:

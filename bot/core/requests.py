@@ -33,6 +33,15 @@ class RefreshRequest:
     end: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RollbackRequest:
+    """A rollback that somebody asked for; without a ``run`` the newest kept database is meant."""
+
+    target: str = ""
+    run: str = ""
+    reason: str = ""
+
+
 def new_run_id() -> str:
     """Return an id that is short enough to read out and to fit in a database's name."""
     return secrets.token_hex(4)
@@ -89,8 +98,11 @@ def parse_restore(text: str, targets: Collection[str]) -> RestoreRequest:
     target = rest[1] if len(rest) == 2 else ""
     if target:
         known_target(target, targets)
-    told = reason.translate(_QUOTES).strip(" \"'")[:200]
-    return RestoreRequest(target, rest[0], dry_run, told, strategy)
+    return RestoreRequest(target, rest[0], dry_run, _reason(reason), strategy)
+
+
+def _reason(text: str) -> str:
+    return text.translate(_QUOTES).strip(" \"'")[:200]
 
 
 def _strategy(given: Sequence[str]) -> Strategy | None:
@@ -112,6 +124,27 @@ def _strategy(given: Sequence[str]) -> Strategy | None:
         hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(known)}."
         raise Refused("unknown_strategy", f"There is no strategy “{name}”; {hint}")
     return Strategy(name)
+
+
+def parse_rollback(text: str, targets: Collection[str]) -> RollbackRequest:
+    """Read ``[target] [run] [reason=…]``; a word that is a target's name is that.
+
+    Raises:
+        Refused: a word too many, or one that is neither a target nor written as a run's id.
+    """
+    before, _, reason = text.partition("reason=")
+    target = run = ""
+    for word in words(before):
+        if is_run_id(word.lower()) and word not in targets and not run:
+            run = word.lower()
+        elif not target:
+            target = known_target(word, targets)
+        else:
+            raise Refused(
+                "too_many_words",
+                f"I don't know what “{word}” is; write: /rollback TARGET RUN reason=…",
+            )
+    return RollbackRequest(target, run, _reason(reason))
 
 
 def parse_refresh(text: str, targets: Collection[str], now: datetime) -> RefreshRequest:

@@ -12,6 +12,9 @@ from bot.core.models import Person
 
 logger = logging.getLogger(__name__)
 
+_WAY_WITHIN = 10.0
+"""Seconds for a run that gives way to end; its gate's message is painted over meanwhile."""
+
 
 @dataclass
 class ActiveRun:
@@ -21,8 +24,9 @@ class ActiveRun:
         run_id: its id.
         target: the target's name.
         requester: who may cancel it, beside the approvers.
-        gate: where it waits, None for runs without one.
         cancelled: set by whoever cancels it.
+        gate: where it waits, None for runs without one.
+        yields: whether it gives way at its gate to whatever a person asks for.
     """
 
     run_id: str
@@ -30,6 +34,7 @@ class ActiveRun:
     requester: Person
     cancelled: threading.Event
     gate: SlackGate | None = None
+    yields: bool = False
 
 
 @dataclass
@@ -74,6 +79,16 @@ class Runs:
         if run.gate is not None:
             run.gate.wake()
         return True
+
+    def make_way(self, target: str) -> None:
+        """Cancel a run that waits for approvers and gives way, and wait until it has ended."""
+        for run in self.at_work():
+            if run.target == target and run.yields and _at_gate(run):
+                self.cancel(run.run_id)
+                with self._lock:
+                    thread = self._threads.get(run.run_id)
+                if thread is not None:
+                    thread.join(_WAY_WITHIN)
 
     def hint(self, channel: str, ts: str) -> None:
         """Let a gate look again, if the reaction was made on its message."""

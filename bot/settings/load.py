@@ -107,6 +107,8 @@ def _target(name: str, section: TargetSection) -> TargetSettings:
             disk_floor=section.disk_floor,
             count_rows=section.count_rows,
             job_owners=section.job_owners,
+            keep_previous_for=section.keep_previous_for,
+            keep_previous_max=section.keep_previous_max,
         ),
         dsn=SecretStr(uri),
         maintenance_database=dsn.parse(uri).database,

@@ -26,6 +26,9 @@ from bot.settings import values
 
 Time = Annotated[timedelta, PlainValidator(values.duration)]
 SomeTime = Annotated[timedelta, PlainValidator(values.duration), AfterValidator(values.not_zero)]
+LongTime = Annotated[
+    timedelta, PlainValidator(values.long_duration), AfterValidator(values.not_zero)
+]
 Where = Annotated[str, AfterValidator(values.absolute_path)]
 ChannelId = Annotated[str, AfterValidator(values.slack_id("channel"))]
 RequesterId = Annotated[str, AfterValidator(values.slack_id("user or usergroup", everyone=True))]

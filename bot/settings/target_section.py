@@ -19,7 +19,7 @@ from pydantic import (
 
 from bot.core.models import ContainerRef, GateAt, JobOwners, Ownership, Restart, Strategy
 from bot.settings import dsn, values
-from bot.settings.sections import Section, SomeTime, Time, Where
+from bot.settings.sections import LongTime, Section, SomeTime, Time, Where
 
 EXTENSIONS = (
     *("timescaledb", "pg_cron", "plpython3u", "vector", "pg_trgm"),
@@ -132,6 +132,16 @@ class TargetSection(Section):
         default=JobOwners.REFUSE,
         description="jobs whose owner may not log in or does not own their object: refuse the dump,"
         " or repair: give them to the object's owner",
+    )
+    keep_previous_for: LongTime = Field(
+        default=timedelta(days=7),
+        description="how long a database that was set aside is kept before approvers are asked to "
+        "drop it; without their word it stays",
+    )
+    keep_previous_max: StrictInt = Field(
+        default=2,
+        ge=1,
+        description="how many such databases may be kept before they are asked about the oldest",
     )
 
     @field_validator("dsn")

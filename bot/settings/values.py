@@ -12,9 +12,10 @@ from urllib.parse import SplitResult, urlsplit
 from bot.core.models import ContainerRef
 
 _LONGEST = timedelta(days=7)
-_DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
 _SIZE = re.compile(r"(\d{1,9})(B|kB|MB|GB|TB)", re.ASCII)
 _SHIFTS = {"B": 0, "kB": 10, "MB": 20, "GB": 30, "TB": 40}
+_YEARS = timedelta(days=3650)
+_DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")  # Docker's own rule for names
 _TARGET = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _EXTENSION = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -31,14 +32,23 @@ _IDS = {
 
 
 def duration(value: object) -> timedelta:
-    """Read ``"90s"``, ``"30m"``, ``"1h30m"`` or whole seconds, at most seven days."""
+    """Read ``"90s"``, ``"30m"``, ``"1h30m"``, ``"2d"`` or whole seconds, at most seven days."""
+    return _duration(value, _LONGEST)
+
+
+def long_duration(value: object) -> timedelta:
+    """Read the same where ten years are the most."""
+    return _duration(value, _YEARS)
+
+
+def _duration(value: object, longest: timedelta) -> timedelta:
     if isinstance(value, timedelta):
         return value
     seconds = _seconds(value)
     if seconds is None:
         raise ValueError('must be a time such as "90s", "30m", "2h", or a whole number of seconds')
-    if seconds > _LONGEST.total_seconds():
-        raise ValueError("must not be longer than 7 days (168h)")
+    if seconds > longest.total_seconds():
+        raise ValueError(f"must not be longer than {longest.days} days ({longest.days * 24}h)")
     return timedelta(seconds=seconds)
 
 
@@ -48,14 +58,14 @@ def _seconds(value: object) -> int | None:
     match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
     if match is None:
         return None
-    hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return days * 86400 + hours * 3600 + minutes * 60 + seconds
 
 
 def duration_text(value: timedelta) -> str:
     """Return a duration as the file would have it; ``duration`` reads it back."""
     seconds = int(value.total_seconds())
-    for size, unit in ((3600, "h"), (60, "m")):
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds and seconds % size == 0:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"

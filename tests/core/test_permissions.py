@@ -27,6 +27,7 @@ def may(who: Who, person: str, *, asked: str = "") -> bool:
 def test_each_command_is_for_the_people_the_design_names() -> None:
     assert {spec.name: spec.who for spec in COMMANDS} == {
         "/restore": Who.REQUESTER,
+        "/rollback": Who.REQUESTER,
         "/refresh": Who.REQUESTER,
         "/runjob": Who.REQUESTER,
         "/tsstatus": Who.MEMBER,

@@ -15,9 +15,11 @@ from bot.core.prepare import RestoreRequest
 from bot.core.requests import (
     MAX_TEXT,
     RefreshRequest,
+    RollbackRequest,
     new_run_id,
     parse_refresh,
     parse_restore,
+    parse_rollback,
     parse_target,
     words,
 )
@@ -161,3 +163,39 @@ def test_run_ids_are_short_distinct_and_fit_a_databases_name() -> None:
     ids = {new_run_id() for _ in range(200)}
     assert len(ids) == 200
     assert all(len(run_id) == 8 and int(run_id, 16) >= 0 for run_id in ids)
+
+
+@pytest.mark.parametrize(
+    ("text", "request_"),
+    [
+        ("", RollbackRequest()),
+        ("prod", RollbackRequest("prod")),
+        ("44D494FB", RollbackRequest("", "44d494fb")),
+        ("44d494fb prod", RollbackRequest("prod", "44d494fb")),
+        ("prod 44d494fb reason=“wrong dump”", RollbackRequest("prod", "44d494fb", "wrong dump")),
+    ],
+)
+def test_a_rollback_takes_a_target_and_a_run_in_any_order(
+    text: str, request_: RollbackRequest
+) -> None:
+    assert parse_rollback(text, TARGETS) == request_
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("prud", "did you mean prod?"),
+        ("44d494f", "There is no target"),
+        ("prod staging", "I don't know what “staging” is"),
+        ("44d494fb 55d494fb 66d494fb", "no target “55d494fb”"),
+    ],
+)
+def test_a_rollback_of_something_else_is_refused_with_what_would_be_right(
+    text: str, right: str
+) -> None:
+    with pytest.raises(Refused, match=right):
+        parse_rollback(text, TARGETS)
+
+
+def test_a_target_whose_name_looks_like_a_run_is_still_a_target() -> None:
+    assert parse_rollback("deadbeef", ("deadbeef",)) == RollbackRequest("deadbeef")

@@ -13,7 +13,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -114,15 +114,24 @@ class Installation:
         with self.restoring(*arguments) as running:
             return running.finish()
 
-    @contextmanager
-    def restoring(self, *arguments: str) -> Iterator["Running"]:
+    def rollback(self, *arguments: str) -> Finished:
+        """Run `tsbot rollback` to its end, without a terminal."""
+        with self.running("rollback", *arguments) as running:
+            return running.finish()
+
+    def restoring(self, *arguments: str) -> AbstractContextManager["Running"]:
         """Start `tsbot restore` on a terminal of its own; it is ended with the block."""
+        return self.running("restore", *arguments)
+
+    @contextmanager
+    def running(self, *arguments: str) -> Iterator["Running"]:
+        """Start a command of tsbot on a terminal of its own; it is ended with the block."""
         self._write_settings()
         known = len(self.log())
         master, slave = pty.openpty()
         output = self.directory / f"output-{time.monotonic_ns()}.txt"
         with output.open("wb") as sink:
-            process = self._spawn("restore", *arguments, stdin=slave, output=sink.fileno())
+            process = self._spawn(*arguments, stdin=slave, output=sink.fileno())
         os.close(slave)
         try:
             yield Running(self, process, master, output, known)

@@ -50,6 +50,7 @@ class Office:
         approval: Mapping[str, object] = DEFAULTS,
         pace: Pace = BRISK,
         poll: float = POLL,
+        target: Mapping[str, object] = DEFAULTS,
     ) -> None:
         self.site = site
         self.pace, self.poll = pace, poll
@@ -64,6 +65,7 @@ class Office:
         self.runs: Runs | None = None
         self.begun: list[str] = []
         self._approval = approval
+        self._main = target
 
     def __getitem__(self, name: str) -> Person:
         """One of the people."""
@@ -180,7 +182,7 @@ class Office:
                 **self._approval,
             },
             "audit": {"path": str(self.directory / "audit.db")},
-            "targets.main": self._target(),
+            "targets.main": self._target(**self._main),
             "targets.nobase": self._target(
                 dsn="postgresql://postgres@127.0.0.1:1/postgres", database="nobase"
             ),

@@ -74,6 +74,12 @@ class PostgresCluster:
         with self._connector.session() as connection:
             return databases.by_name(connection, name)
 
+    def database_names(self) -> frozenset[str]:
+        """Return the names of all databases."""
+        with self._connector.session(statement_timeout=STATUS_TIMEOUT) as connection:
+            rows = connection.execute("SELECT datname FROM pg_catalog.pg_database").fetchall()
+            return frozenset(row[0] for row in rows)
+
     def database_by_oid(self, oid: int) -> DatabaseFacts | None:
         """Return a database's facts by oid, None where it does not exist."""
         with self._connector.session() as connection:

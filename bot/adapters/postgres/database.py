@@ -13,12 +13,14 @@ from bot.adapters.postgres import (
     jobs,
     restoring,
     rows,
+    writes,
 )
 from bot.adapters.postgres.connection import LOCK_TIMEOUT, STATUS_TIMEOUT, Connector
 from bot.core.inventory import Inventory
 from bot.core.jobs import Job, JobWork
 from bot.core.models import ContinuousAggregate, RestoringLayer
 from bot.core.sql_names import Relation
+from bot.core.writes import Written
 
 
 class PostgresDatabase:
@@ -125,6 +127,16 @@ class PostgresDatabase:
         """Return the newest time in any hypertable, None where it cannot be known in 5 s."""
         with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
             return aggregates.newest_row(connection)
+
+    def written(self) -> Mapping[str, Written]:
+        """Return what PostgreSQL has counted of rows written, by ``schema.table``."""
+        with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
+            return writes.counters(connection)
+
+    def rows_after(self, moment: datetime) -> Mapping[str, int] | None:
+        """Return how many rows of each hypertable lie after a moment, None after 5 s."""
+        with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
+            return writes.rows_after(connection, moment)
 
     def oldest_chunk_start(self, relation: str) -> datetime | None:
         """Return the start of the oldest chunk left of ``schema.name``, None where it has none."""

@@ -31,8 +31,8 @@ from bot.adapters.slack.blocks_card import OUTCOMES
 from bot.adapters.slack.blocks_change import body as plan_body
 from bot.core.events import ApprovalForeseen
 from bot.core.models import Check, Person, Verdict
-from bot.core.permissions import ARM_RETENTION, REFRESH_ALL
-from bot.core.plan import StepName
+from bot.core.permissions import ARM_RETENTION, REFRESH_ALL, ROLL_BACK
+from bot.core.plan import Plan, StepName
 from bot.core.redaction import safe_line, safe_text, tail
 from bot.core.run_view import GateView, RunView, StepState, StepView
 from bot.core.wording import duration, shortened
@@ -151,7 +151,9 @@ def _offers(view: RunView) -> list[Json]:
     if view.operation != "restore" or restored is None or restored.state is not StepState.DONE:
         return []
     armed = [(ARM_RETENTION, view.run_id)] if view.waiting else []
-    return [buttons((REFRESH_ALL, view.target), *armed)]
+    kept = isinstance(view.plan, Plan) and view.plan.replaced is not None
+    back = [(ROLL_BACK, view.run_id)] if kept else []
+    return [buttons((REFRESH_ALL, view.target), *armed, *back)]
 
 
 def _dry_run(view: RunView) -> list[Json]:

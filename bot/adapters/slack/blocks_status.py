@@ -18,10 +18,12 @@ from bot.adapters.slack.blocks import (
     who,
     words,
 )
+from bot.adapters.slack.blocks_kept import kept_section
 from bot.adapters.slack.blocks_result import checklist
 from bot.core.audit import Claim
 from bot.core.events import RunFinished
 from bot.core.jobs import Job
+from bot.core.kept import KeptReport
 from bot.core.last_restore import LastRestore
 from bot.core.models import Check, ContinuousAggregate, Verdict
 from bot.core.redaction import safe_line
@@ -39,6 +41,7 @@ def status_page(
     restored: LastRestore | None,
     claim: Claim | None = None,
     broken: RunFinished | None = None,
+    kept: KeptReport | None = None,
 ) -> Look:
     """Return what a target looks like.
 
@@ -48,6 +51,7 @@ def status_page(
         restored: the last restore, None where the log knows none.
         claim: of the run that works on the target or waits for approval, None where none does.
         broken: how the last run ended, None where it neither failed nor was interrupted.
+        kept: what of earlier runs is on the server, None where nobody looked.
     """
     target, now = status.target, status.at
     red = [c for c in checks if not c.passed]
@@ -65,6 +69,7 @@ def status_page(
         paragraph(*_settings(status)),
         *_restored(restored),
         *_broken(broken),
+        *(kept_section(kept, target, now) if kept else []),
         *_section("Jobs", [_job(j, now) for j in status.jobs or ()]),
         *_section(
             "Continuous aggregates", [_view(v, status, now) for v in status.aggregates or ()]

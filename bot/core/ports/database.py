@@ -20,6 +20,7 @@ from bot.core.models import (
 )
 from bot.core.roles import Role
 from bot.core.sql_names import Relation
+from bot.core.writes import Written
 
 
 class Database(Protocol):
@@ -100,6 +101,16 @@ class Database(Protocol):
         """Return the newest time in any hypertable, None where it cannot be known quickly."""
         ...
 
+    def written(self) -> Mapping[str, Written]:
+        """Return what PostgreSQL has counted of rows written, by ``schema.table``, hypertables
+        with their chunks; what TimescaleDB writes for itself is left out."""
+        ...
+
+    def rows_after(self, moment: datetime) -> Mapping[str, int] | None:
+        """Return how many rows of each hypertable lie after a moment by their own time, None where
+        it cannot be known quickly."""
+        ...
+
     def oldest_chunk_start(self, relation: str) -> datetime | None:
         """Return the start of the oldest chunk left of ``schema.name``, None where it has none."""
         ...
@@ -128,6 +139,10 @@ class Cluster(Protocol):
 
     def find_database(self, name: str) -> DatabaseFacts | None:
         """Return a database's facts by name, None where it does not exist."""
+        ...
+
+    def database_names(self) -> frozenset[str]:
+        """Return the names of all databases."""
         ...
 
     def database_by_oid(self, oid: int) -> DatabaseFacts | None:

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from bot.core.codec import from_json
 from bot.core.database_settings import DatabaseSettings
-from bot.core.errors import DatabaseRefused, StepFailed
+from bot.core.errors import StepFailed
 from bot.core.models import Facts
 from bot.core.plan import StepName
 from bot.core.steps.database import PG_CRON
 from bot.core.steps.pg_restore import bound_to_cron, run_pg_restore
+from bot.core.steps.renaming import armed_retention, exchange_names, note_written
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
 from bot.core.wording import counted
-
-_TRIES = 20
-_PAUSE = 0.25  # seconds between tries; a terminated worker needs a moment to be gone
-_IN_USE = "55006"  # object_in_use: "database … is being accessed by other users"
 
 
 def _intent(work: Work) -> Intent:
     plan = work.plan
     live = plan.target.database
-    facts = {"side_oid": work.side_oid()}
+    facts = {"side_oid": work.side_oid(), "written": note_written(work.side)}
     if plan.replaced is None:
         return Intent(f"rename {plan.side} to {live}", facts)
     return Intent(
         f"end all sessions of {live}, rename it to {plan.set_aside} and {plan.side} to {live}",
-        {**facts, "oid": plan.replaced.oid, "set_aside": plan.set_aside},
+        {
+            **facts,
+            "oid": plan.replaced.oid,
+            "set_aside": plan.set_aside,
+            "retention": armed_retention(work.live),
+        },
     )
 
 
@@ -37,7 +39,7 @@ def _cut_over(work: Work) -> Outcome:
     if plan.replaced is not None:
         work.cluster.allow_connections(live, False)
         renames.insert(0, (live, plan.set_aside))
-    ended = _rename(work, renames)
+    ended = exchange_names(work, renames)
     facts: Facts = {"ended": ended, "set_aside": plan.set_aside if plan.replaced else ""}
     work.facts[StepName.CUT_OVER] = facts  # committed: whatever fails from here on, no way back
     return _settle(work, facts, ended)
@@ -62,22 +64,6 @@ def _settle(work: Work, facts: Facts, ended: int) -> Outcome:
         f"{counted(ended, 'session')} ended{kept}{cron}",
         facts,
     )
-
-
-def _rename(work: Work, renames: list[tuple[str, str]]) -> int:
-    """Terminate and rename until nobody is in the way; both renames are one transaction."""
-    ended = 0
-    for attempt in range(_TRIES):
-        ended += sum(work.cluster.terminate(old) for old, _ in renames)
-        try:
-            work.cluster.rename(*renames)
-        except DatabaseRefused as error:
-            if error.sqlstate != _IN_USE or attempt == _TRIES - 1:
-                raise
-            work.clock.wait(_PAUSE)
-        else:
-            break
-    return ended
 
 
 def _restore_cron(work: Work) -> str:
