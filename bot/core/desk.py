@@ -88,15 +88,7 @@ class Desk:
             if request.backup != LATEST:
                 with explained(bench.target, bench.host):
                     bench.backups.find(request.backup)
-            asked = ev.RunRequested(
-                run_id=new_run_id(),
-                at=self.clock.now(),
-                operation="restore",
-                target=bench.target.name,
-                origin=origin,
-                backup=request.backup,
-                arguments=text,
-            )
+            asked = self._asked("restore", bench, origin, text, request.backup)
             self.launcher.restore(asked, request, bench)
             return asked.run_id
 
@@ -111,14 +103,7 @@ class Desk:
             bench = choose(self.benches, request.target)
             with explained(bench.target, bench.host):
                 kept = RollBack(bench, self.log, request.run).choose()
-            asked = ev.RunRequested(
-                run_id=new_run_id(),
-                at=self.clock.now(),
-                operation=ROLLBACK,
-                target=bench.target.name,
-                origin=origin,
-                arguments=text,
-            )
+            asked = self._asked(ROLLBACK, bench, origin, text)
             change = RollBack(bench, self.log, kept.run_id, request.reason)
             self.launcher.change(asked, change, bench)
             return asked.run_id
@@ -139,14 +124,7 @@ class Desk:
             database = bench.cluster.database(bench.target.database)
             with explained(bench.target, bench.host):
                 pick(database.continuous_aggregates(), request.view)
-            asked = ev.RunRequested(
-                run_id=new_run_id(),
-                at=self.clock.now(),
-                operation="refresh",
-                target=bench.target.name,
-                origin=origin,
-                arguments=text,
-            )
+            asked = self._asked("refresh", bench, origin, text)
             self.launcher.refresh(asked, request, bench)
             return asked.run_id
 
@@ -165,14 +143,7 @@ class Desk:
             bench = choose(self.benches, name)
             with explained(bench.target, bench.host):
                 pick_job(bench.cluster.database(bench.target.database).jobs(), number)
-            asked = ev.RunRequested(
-                run_id=new_run_id(),
-                at=self.clock.now(),
-                operation="runjob",
-                target=bench.target.name,
-                origin=origin,
-                arguments=text,
-            )
+            asked = self._asked("runjob", bench, origin, text)
             self.launcher.change(asked, RunJob(bench, number), bench)
             return asked.run_id
 
@@ -275,6 +246,19 @@ class Desk:
 
     def _may(self, person: Person, who: Who, inside: bool) -> bool:
         return who is Who.ANYONE or (inside and self.access.may(person, who))
+
+    def _asked(
+        self, operation: str, bench: Bench, origin: Origin, text: str, backup: str = ""
+    ) -> ev.RunRequested:
+        return ev.RunRequested(
+            run_id=new_run_id(),
+            at=self.clock.now(),
+            operation=operation,
+            target=bench.target.name,
+            origin=origin,
+            backup=backup,
+            arguments=text,
+        )
 
     @contextmanager
     def _command(self, origin: Origin, name: str, text: str) -> Iterator[None]:

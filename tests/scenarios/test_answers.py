@@ -33,7 +33,7 @@ def test_the_help_tells_people_what_they_may_not(office: Office) -> None:
     office.say("dan", "/tshelp")
     office.say("ana", "/tshelp")
     pages = [str(office[name].ephemerals("ops")[-1].blocks) for name in ("dan", "ana")]
-    assert [page.count("(not you)") for page in pages] == [3, 0]
+    assert [page.count("(not you)") for page in pages] == [4, 0]
 
 
 def test_a_dry_run_needs_nobody_and_changes_nothing(office: Office) -> None:
