@@ -112,7 +112,7 @@ def test_settings_of_the_database_do_not_reach_our_sessions(
 
 
 def test_a_function_of_the_database_never_shadows_one_that_our_sessions_call(
-    connector: Connector, shared_database: DatabaseContainer, scratch_database: str
+    shared_database: DatabaseContainer, scratch_database: str
 ) -> None:
     name = sql.Identifier(scratch_database)
     with shared_database.connect() as connection:
@@ -123,5 +123,6 @@ def test_a_function_of_the_database_never_shadows_one_that_our_sessions_call(
             "CREATE FUNCTION public.lower(text) RETURNS text LANGUAGE sql AS 'SELECT ''shadowed'''"
         )
         assert connection.execute("SELECT lower('A'::text)").fetchone() == ("shadowed",)
+    connector = Connector(shared_database.dsn(), 5, "tsbot-tests")
     with connector.session(scratch_database) as session:
         assert session.execute("SELECT lower('A'::text)").fetchone() == ("a",)
