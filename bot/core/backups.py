@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.core.dump import MAGIC, DumpReader, FilePermissions, refuse_wrong_format
 from bot.core.errors import DatabaseRefused, Refused
@@ -15,6 +15,7 @@ from bot.core.toc import Toc
 
 LATEST = "latest"
 _NAMED = 3
+_CRON_JOBS = ("TABLE DATA", "cron", "job")
 SETTLED = 3.0
 """Seconds a file must not have changed for, before it is taken as complete."""
 
@@ -97,6 +98,8 @@ class Backups:
         manifest = reader.read(file.path, count_rows=self.target.count_rows)
         note(f"hashing {file.name}")
         sha256 = reader.sha256(file.path)
+        if any((e.kind, e.schema, e.name) == _CRON_JOBS for e in toc.entries):
+            manifest = replace(manifest, cron=reader.cron_jobs(file.path))
         self._refuse_changed(file)
         if self.look(file, reader).stamp != seen.stamp:
             raise Refused("changed_dump", f"{file.name} was changed while it was read; ask again.")

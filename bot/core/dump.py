@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import stat
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from posixpath import normpath
 
+from bot.core.cron import CronJob, cron_jobs
 from bot.core.dump_scan import CATALOG_SCHEMAS, DumpScan
 from bot.core.errors import Refused
 from bot.core.grants import parse_grants
-from bot.core.manifest import Manifest, parse_manifest
+from bot.core.manifest import Manifest, copy_blocks, parse_manifest
 from bot.core.models import BackupFile
 from bot.core.ports import ContainerHost, ExecResult, OnChunk, Stream
 from bot.core.toc import Toc, parse_toc
@@ -24,6 +27,9 @@ PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
 _STAT = "%f %U %G %d:%i:%s:%y:%z"
 
 _ERRORS_KEPT, _ERRORS_SHOWN = 4096, 300
+_MOST_LINKS = 40
+"""As many as Linux follows. Source: path_resolution(7)."""
+
 _SHA256 = re.compile(r"^\\?([0-9a-f]{64})\b")
 
 
@@ -44,6 +50,14 @@ class FilePermissions:
     def writable_by_others(self) -> bool:
         """Whether anybody but the owner may write it."""
         return bool(self.mode & 0o022)
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystem:
+    """A file system of the container: where it is mounted, and the bytes free on it."""
+
+    mounted: str
+    free: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +137,16 @@ class DumpReader:
                 "Choose another backup.",
             )
 
+    def cron_jobs(self, path: str) -> tuple[CronJob, ...]:
+        """Return the dump's jobs of pg_cron, without their history."""
+        options = ("--data-only", "--schema=cron", "--table=job", "--file=-")
+        result = self._run("pg_restore", *options, path)
+        if result.exit_code != 0:
+            raise Refused(
+                "unreadable_dump", f"pg_restore cannot read {_file(path)}: {_said(result)}"
+            )
+        return cron_jobs(row for _, rows in copy_blocks(result.stdout) for row in rows)
+
     def sha256(self, path: str) -> str:
         """Return the file's SHA-256 in hexadecimal."""
         result = self._run("sha256sum", path)
@@ -140,19 +164,61 @@ class DumpReader:
             Refused: it is not there, or may not be looked at.
         """
         result = self._run("stat", "-c", _STAT, path)
-        parts = result.stdout.strip().split(" ", 3)
-        if result.exit_code != 0 or len(parts) != 4:
+        if result.exit_code != 0 or result.stdout.count(" ") < 3:
             raise Refused("unreadable_backup_dir", f"stat cannot read {path}: {_said(result)}")
-        mode = int(parts[0], 16)
-        return FilePermissions(stat.S_IMODE(mode), parts[1], parts[2], stat.S_ISREG(mode), parts[3])
+        return _permissions(result.stdout.strip())
 
-    def free_bytes(self, path: str) -> int:
-        """Return the free bytes of the file system that a path is on, as `df -P` counts them."""
-        result = self._run("df", "-Pk", path)
-        columns = result.stdout.strip().rpartition("\n")[2].split()
-        if result.exit_code != 0 or len(columns) < 4 or not columns[3].isdigit():
-            raise Refused("unreadable_disk", f"df cannot read {path}: {_said(result)}")
-        return int(columns[3]) * 1024
+    def routes(self, path: str) -> tuple[str, ...]:
+        """Return a path and what it becomes with one link after the other resolved.
+
+        Raises:
+            Refused: a part of it is not there, or its links lead in a circle.
+        """
+        found = [path]
+        while len(found) <= _MOST_LINKS:
+            further = self._without_first_link(found[-1])
+            if not further:
+                return tuple(found)
+            found.append(further)
+        raise Refused("unreadable_path", f"the links in {path} lead in a circle.")
+
+    def _without_first_link(self, path: str) -> str:
+        """Return a path with the first of its links resolved, empty where it has none."""
+        places = [*reversed(PurePosixPath(path).parents), PurePosixPath(path)]
+        result = self._run("stat", "-c", "%f %N", *map(str, places))
+        lines = result.stdout.splitlines()
+        if result.exit_code != 0 or len(lines) != len(places):
+            raise Refused("unreadable_path", f"stat cannot read {path}: {_said(result)}")
+        for place, line in zip(places, lines, strict=True):
+            mode, _, shown = line.partition(" ")
+            if stat.S_ISLNK(int(mode, 16)):
+                leads_to = place.parent / _link_target(str(place), shown)
+                return normpath(leads_to / PurePosixPath(path).relative_to(place))
+        return ""
+
+    def resolved(self, *paths: str) -> tuple[tuple[str, FilePermissions], ...]:
+        """Return mode, owner and group of each path, of what it leads to where it is a link.
+
+        Raises:
+            Refused: one of them is not there, or may not be looked at.
+        """
+        result = self._run("stat", "-L", "-c", _STAT, *paths)
+        lines = result.stdout.splitlines()
+        if result.exit_code != 0 or len(lines) != len(paths):
+            raise Refused("unreadable_path", f"stat cannot read {paths[0]}: {_said(result)}")
+        return tuple((path, _permissions(line)) for path, line in zip(paths, lines, strict=True))
+
+    def file_systems(self, *paths: str) -> tuple[FileSystem, ...]:
+        """Return the file system that each path is on, links followed, as `df -P` shows it.
+
+        Raises:
+            Refused: the free space cannot be read.
+        """
+        result = self._run("df", "-Pk", *paths)
+        found = tuple(map(_file_system, result.stdout.splitlines()[1:]))
+        if result.exit_code != 0 or len(found) != len(paths) or None in found:
+            raise Refused("unreadable_disk", f"df cannot read {paths[0]}: {_said(result)}")
+        return tuple(at for at in found if at is not None)
 
     def remove(self, path: str) -> None:
         """Remove a file of ours; a missing one is fine."""
@@ -162,6 +228,32 @@ class DumpReader:
         return self.host.execute(
             self.container_id, argv, user=self.user, env=PLAIN, on_chunk=on_chunk
         )
+
+
+def _permissions(line: str) -> FilePermissions:
+    mode, owner, group, stamp = line.split(" ", 3)
+    bits = int(mode, 16)
+    return FilePermissions(stat.S_IMODE(bits), owner, group, stat.S_ISREG(bits), stamp)
+
+
+def _link_target(place: str, shown: str) -> str:
+    """Return where a link leads, from `stat`'s ``'link' -> 'target'``, quoted or not.
+
+    Raises:
+        Refused: the names have characters that are written differently.
+    """
+    for quote in ("'", ""):
+        before = f"{quote}{place}{quote} -> {quote}"
+        if shown.startswith(before) and shown.endswith(quote):
+            return shown.removeprefix(before).removesuffix(quote)
+    raise Refused("unreadable_path", f"the link {place} cannot be followed; name what it leads to.")
+
+
+def _file_system(line: str) -> FileSystem | None:
+    columns = line.split(None, 5)
+    if len(columns) < 6 or not columns[3].isdigit():
+        return None
+    return FileSystem(columns[5], int(columns[3]) * 1024)
 
 
 def _file(path: str) -> str:

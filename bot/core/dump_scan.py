@@ -14,7 +14,18 @@ from bot.core.sql_names import QUALIFIED, Relation, relation
 
 CATALOG_SCHEMAS = ("_timescaledb_catalog", "_timescaledb_config")
 
-CATALOG_TABLES = frozenset({"metadata", "hypertable", "chunk", "continuous_agg", "bgw_job"})
+CATALOG_TABLES = frozenset(
+    {
+        "bgw_job",
+        "chunk",
+        "chunk_constraint",
+        "continuous_agg",
+        "dimension",
+        "dimension_slice",
+        "hypertable",
+        "metadata",
+    }
+)
 """What of the catalog is kept; the rest is only counted."""
 
 _HEADER = re.compile(

@@ -47,3 +47,15 @@ class Inquiry:
         if verdict is Verdict.UNKNOWN:
             evidence = f"could not run: {evidence}"
         return Check(name, verdict, evidence, own_remedy or remedy)
+
+
+def reading(question: Callable[[], Answer]) -> Callable[[], Answer]:
+    """Let a question whose answer cannot be read end as UNKNOWN: nothing is known to be wrong."""
+
+    def answer() -> Answer:
+        try:
+            return question()
+        except TsbotError as error:
+            return Verdict.UNKNOWN, str(error), ""
+
+    return answer

@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from bot.core.cron import CronJob
 from bot.core.grants import Grants
+from bot.core.retention_guard import Expiring, expiring
 from bot.core.sql_names import Relation
 
 USER_JOBS = 1000
@@ -68,9 +70,11 @@ class Manifest:
     compressed_chunks: int = 0
     rows: Mapping[Relation, int] | None = None
     grants: Grants = field(default_factory=dict)
+    cron: tuple[CronJob, ...] = ()  # pg_cron's, which a side database cannot hold
+    expiring: tuple[Expiring, ...] = ()  # scheduled retention, with the chunks it goes by
 
     def retention(self) -> tuple[DumpedJob, ...]:
-        """Return the jobs that would drop what was just restored."""
+        """Return the jobs that drop data, whether or not any of it is old enough."""
         return tuple(j for j in self.jobs if j.procedure == "policy_retention" and j.scheduled)
 
     @property
@@ -81,7 +85,7 @@ class Manifest:
 
 def parse_manifest(sql: str) -> Manifest:
     """Read the catalog's COPY blocks."""
-    tables = {name.rpartition(".")[2]: rows for name, rows in _copy_blocks(sql)}
+    tables = {name.rpartition(".")[2]: rows for name, rows in copy_blocks(sql)}
     metadata = {row["key"]: row["value"] for row in tables.get("metadata", [])}
     aggregates = {
         row["mat_hypertable_id"]: f"{row['user_view_schema']}.{row['user_view_name']}"
@@ -99,6 +103,7 @@ def parse_manifest(sql: str) -> Manifest:
         tuple(_jobs(tables.get("bgw_job", []), {**raw, **aggregates})),
         frozenset(name for i, name in aggregates.items() if i not in filled),
         sum(row.get("compressed_chunk_id") is not None for row in chunks),
+        expiring=expiring(tables, {**raw, **aggregates}),
     )
 
 
@@ -122,7 +127,8 @@ def _jobs(rows: list[Row], relations: Mapping[str | None, str]) -> Iterator[Dump
         )
 
 
-def _copy_blocks(sql: str) -> Iterator[tuple[str, list[Row]]]:
+def copy_blocks(sql: str) -> Iterator[tuple[str, list[Row]]]:
+    """Yield each table's name and rows, by column."""
     lines = iter(sql.split("\n"))  # splitlines() also cuts at separators that names may hold
     for line in lines:
         match = _COPY.match(line)

@@ -130,6 +130,7 @@ class Target:
     restart: Restart = Restart.AUTO
     job_proof_timeout: int = 60  # seconds re-armed jobs have to show that they run
     allow_writable_backups: bool = False
+    trusted_backups: tuple[str, ...] = ()  # owners; none: root and the server's own user
     count_rows: bool = True  # of the dump and of what was restored
     job_owners: JobOwners = JobOwners.REFUSE
     restore_jobs: int = 0  # sessions of pg_restore; 0 leaves it to the server's cores

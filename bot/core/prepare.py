@@ -7,18 +7,21 @@ from dataclasses import dataclass, replace
 
 from bot.core.already_there import applications_check, leftover_check
 from bot.core.backups import Backups, ReadBackup
+from bot.core.bystanders import Bystanders
 from bot.core.contents import contents
 from bot.core.disk_room import check_room, read_room
 from bot.core.dump import DumpReader
+from bot.core.dump_checks import DumpChecks
 from bot.core.errors import ContainerNotFound, DatabaseRefused, PreflightFailed, Unavailable
 from bot.core.manifest import Manifest
-from bot.core.models import Check, Container, Ownership, ServerIdentity, Strategy, Target, Verdict
+from bot.core.models import Check, Container, Strategy, Target, Verdict
 from bot.core.owners import check_job_owners
 from bot.core.plan import Loss, Plan
 from bot.core.ports import Clock, Cluster, ContainerHost
+from bot.core.retention_guard import threats
 from bot.core.server_checks import ServerChecks
-from bot.core.steps.database import PG_CRON, TIMESCALEDB
 from bot.core.toc import Toc
+from bot.core.trust import needs_early_gate, places_of
 from bot.core.worker_ladder import restart_notice
 
 
@@ -79,7 +82,8 @@ class Preflight:
         checks += self._fitting(read, reader)
         _stop_if_failed(checks)
         plan = self._plan(request, run_id, container, read)
-        warnings = tuple(c.evidence for c in checks if c.verdict is Verdict.WARNING)
+        plan = replace(plan, early_gate=self._distrust(read, reader))
+        warnings = tuple(map(_told, (c for c in checks if c.verdict is Verdict.WARNING)))
         warnings += tuple(filter(None, [restart_notice(self.target)]))
         plan = replace(plan, warnings=(*warnings, *(f"skipped: {s}" for s in read.skipped)))
         return Prepared(plan, read.toc, read.manifest, tuple(checks))
@@ -130,42 +134,31 @@ class Preflight:
             identity.version,
             Loss(read.backup.taken_at, newest),
             reason=request.reason,
-            retention=tuple(job.description for job in read.manifest.retention()),
+            retention=threats(read.manifest.expiring, self.clock.now()),
             contents=contents(read.manifest, read.toc),
         )
+
+    def _distrust(self, read: ReadBackup, reader: DumpReader) -> str:
+        """Say why approvers must be asked before the dump is touched, empty where they need not."""
+        [(_, data)] = reader.resolved(self.cluster.setting("data_directory") or "/")
+        places = places_of(reader, self.target.backup_dir, read.backup.file.path)
+        return needs_early_gate(places, self.target, data.owner)
 
     def _running_applications(self) -> tuple[Container, ...]:
         found = (self.host.find(ref) for ref in self.target.applications)
         return tuple(c for c in found if c.running)
 
     def _fitting(self, read: ReadBackup, reader: DumpReader) -> Iterator[Check]:
-        yield _postgres_version(read, self.cluster.identity())
-        available = self.cluster.available_extensions()
-        yield _timescaledb_version(read.manifest, available.get(TIMESCALEDB, frozenset()))
-        missing = [name for name in read.toc.extensions() if name not in available]
-        yield _none_missing("extensions of the dump", missing, "install them in the image")
-        if PG_CRON in read.toc.extensions():
-            yield self._cron()
-        yield self._roles(read)
+        yield from DumpChecks(self.target, self.cluster, read).run()
         yield check_job_owners(self.target, read.toc, read.manifest, self.cluster)
         yield applications_check(dict(self._found_applications()))
         yield leftover_check(self.cluster.sessions())
         live = self.cluster.find_database(self.target.database)
-        yield check_room(read_room(self.cluster, reader, live, read.backup.file))
-
-    def _cron(self) -> Check:
-        home = self.cluster.setting("cron.database_name")
-        if home == self.target.database:
-            return Check("pg_cron", Verdict.OK, f"belongs to {home}")
-        evidence = f"pg_cron of the dump is left out: cron.database_name is {home or 'not set'}"
-        return Check("pg_cron", Verdict.WARNING, evidence, "set cron.database_name")
-
-    def _roles(self, read: ReadBackup) -> Check:
-        as_in_dump = self.target.ownership is Ownership.DUMP
-        owners = read.toc.owners() if as_in_dump else frozenset()
-        missing = sorted(owners - self.cluster.roles())
-        remedy = 'create them, or set ownership = "guide" to do without'
-        return _none_missing("roles of the dump", missing, remedy)
+        first = self.target.strategy is Strategy.DROP_FIRST
+        room = read_room(self.cluster, reader, live, read.backup.file, dropped=first)
+        yield check_room(room)
+        published = frozenset(e.name for e in read.toc.entries if e.kind == "PUBLICATION")
+        yield from Bystanders(self.target, self.host, self.cluster, room.least, published).run()
 
     def _found_applications(self) -> Iterator[tuple[str, Container | None]]:
         for ref in self.target.applications:
@@ -175,36 +168,12 @@ class Preflight:
                 yield str(ref), None
 
 
+def _told(check: Check) -> str:
+    return f"{check.name}: {check.evidence}" + (f" ({check.remedy})" if check.remedy else "")
+
+
 def _stop_if_failed(checks: list[Check]) -> None:
     failed = [c for c in checks if not c.passed]
     told = [c for c in failed if c.remedy] or failed  # the others were not asked because of these
     if failed:
-        raise PreflightFailed([f"{c.name}: {c.evidence} ({c.remedy})" for c in told])
-
-
-def _none_missing(name: str, missing: list[str], remedy: str) -> Check:
-    if missing:
-        return Check(name, Verdict.FAILED, f"missing: {', '.join(missing)}", remedy)
-    return Check(name, Verdict.OK, "all there")
-
-
-def _postgres_version(read: ReadBackup, server: ServerIdentity) -> Check:
-    name, theirs = "PostgreSQL version", read.backup.postgres_version
-    major = theirs.split(".", 1)[0]
-    if not major.isdigit():
-        return Check(name, Verdict.UNKNOWN, "the dump does not say", "make it with pg_dump -Fc")
-    if int(major) > server.version_num // 10000:
-        evidence = f"the dump is from {theirs}, the server is {server.version}"
-        return Check(name, Verdict.FAILED, evidence, "restore it on a server at least as new")
-    return Check(name, Verdict.OK, f"dump {theirs}, server {server.version}")
-
-
-def _timescaledb_version(manifest: Manifest, available: frozenset[str]) -> Check:
-    name, version = "TimescaleDB version", manifest.timescaledb_version
-    if not version:
-        return Check(name, Verdict.WARNING, "the dump holds no TimescaleDB catalog")
-    if version not in available:
-        shown = ", ".join(sorted(available)) or "none"
-        evidence = f"the dump is from {version}, the image has {shown}"
-        return Check(name, Verdict.FAILED, evidence, f"use an image that ships {version}")
-    return Check(name, Verdict.OK, f"{version} is in the image")
+        raise PreflightFailed([_told(c) for c in told])

@@ -14,6 +14,7 @@ from bot.core.models import Check, Container, Target, Verdict
 from bot.core.ports import Cluster, ContainerHost
 from bot.core.status import THRESHOLDS
 from bot.core.steps.database import PG_CRON, TIMESCALEDB
+from bot.core.trust import Place, open_to_others, places_of
 from bot.core.wording import counted
 
 Ask = Callable[..., Check]
@@ -60,6 +61,10 @@ class ServerChecks:
         for name, least in THRESHOLDS.items():
             raise_it = f"set it to {least} or more and restart PostgreSQL"
             yield ask(name, partial(self._threshold, name, least), raise_it, SERVER)
+        more = "raise max_worker_processes and restart PostgreSQL"
+        yield ask("worker processes", self._workers, more, SERVER)
+        more = "raise timescaledb.max_background_workers and restart PostgreSQL"
+        yield ask("schedulers", self._schedulers, more, SERVER)
         yield ask("backup directory", self._backup_dir, "correct backup_dir", CONTAINER, SERVER)
         if self.strict:
             yield from self._beyond(ask)
@@ -68,8 +73,6 @@ class ServerChecks:
         """Yield what does not keep anybody from restoring, and yet should be right."""
         preload = "add it in postgresql.conf and restart PostgreSQL"
         yield ask("preloaded libraries", self._preloaded, preload, SERVER)
-        more = "raise max_worker_processes and restart PostgreSQL"
-        yield ask("worker processes", self._workers, more, SERVER)
         if PG_CRON in self.target.extensions:
             bind = f"set cron.database_name = '{self.target.database}' and restart PostgreSQL"
             yield ask("pg_cron", self._cron, bind, SERVER)
@@ -131,7 +134,7 @@ class ServerChecks:
             return Verdict.FAILED, "not set on this server", "preload timescaledb"
         if value < least:
             verdict = Verdict.FAILED if self.strict else Verdict.WARNING
-            return verdict, f"{value}, should be {least} or more", ""
+            return verdict, f"{name} is {value}, should be {least} or more", ""
         return Verdict.OK, str(value), ""
 
     def _preloaded(self) -> Answer:
@@ -155,6 +158,19 @@ class ServerChecks:
             evidence = f"max_worker_processes is {have}, less than {total}"
             return Verdict.WARNING, evidence, f"set it to {needed} and restart PostgreSQL"
         return Verdict.OK, f"max_worker_processes is {have}, at least {total}", ""
+
+    def _schedulers(self) -> Answer:
+        """While the old and the restored database stand side by side each has one, and one more
+        slot is the least for a job."""
+        slots = self._number(WORKERS[0])
+        if slots is None:
+            return Verdict.UNKNOWN, f"{WORKERS[0]} is not set", "preload timescaledb"
+        databases = sum(door.open and not door.template for door in self.cluster.doors())
+        needed = databases + 1 + 1
+        total = f"{databases} databases + 1 being restored + 1 job = {needed}"
+        if slots < needed:
+            return Verdict.WARNING, f"{WORKERS[0]} is {slots}, less than {total}", ""
+        return Verdict.OK, f"{WORKERS[0]} is {slots}, at least {total}", ""
 
     def _cron(self) -> Answer:
         home = self.cluster.setting("cron.database_name")
@@ -182,12 +198,21 @@ class ServerChecks:
         directory = self.target.backup_dir
         files = self.cluster.backups(directory)
         reader = DumpReader(self.host, self.container().id, self.target.exec_user)
-        permissions = reader.permissions(directory)
-        if permissions.writable_by_others and not self.target.allow_writable_backups:
-            return (
-                Verdict.FAILED,
-                f"{directory} may be written by group or others (mode {permissions.mode:o}); "
-                "a dump is code that runs as superuser",
-                f"chmod go-w {directory}, or set allow_writable_backups = true",
-            )
+        allowed = self.target.allow_writable_backups
+        own, *way = places_of(reader, directory)
+        if own.writable_by_others and not allowed:
+            return _writable(own)
+        ajar = next(open_to_others(way), None)
+        if ajar is not None and not allowed:
+            verdict, evidence, remedy = _writable(ajar)
+            return verdict, f"{directory} can be replaced: {evidence}", remedy
         return Verdict.OK, f"{directory} holds {counted(len(files), 'entry', 'entries')}", ""
+
+
+def _writable(place: Place) -> Answer:
+    return (
+        Verdict.FAILED,
+        f"{place.path} may be written by group or others (mode {place.mode:o}); "
+        "a dump is code that runs as superuser",
+        f"chmod go-w {place.path}, or set allow_writable_backups = true",
+    )

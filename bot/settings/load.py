@@ -109,6 +109,7 @@ def _target(name: str, section: TargetSection) -> TargetSettings:
             job_owners=section.job_owners,
             keep_previous_for=section.keep_previous_for,
             keep_previous_max=section.keep_previous_max,
+            trusted_backups=section.trusted_backups,
         ),
         dsn=SecretStr(uri),
         maintenance_database=dsn.parse(uri).database,

@@ -116,6 +116,11 @@ class TargetSection(Section):
         default=False,
         description="accept backups that group or others can write; they can then become superuser",
     )
+    trusted_backups: tuple[Account, ...] = Field(
+        default=(),
+        description="owners, in the container, whose backups are restored before anybody is asked; "
+        "none: `root` and the server's own user",
+    )
 
     restore_jobs: StrictInt = Field(
         default=0, ge=0, le=64, description="sessions of pg_restore; 0 chooses by cores and dump"

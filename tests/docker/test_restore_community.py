@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from bot.adapters.postgres import PostgresCluster
 from bot.core.audit import Phase
 from tests.docker.containers import DatabaseContainer
 from tests.docker.dumps import take_dump
@@ -154,7 +155,8 @@ def test_retention_stays_paused_and_is_named_in_the_outcome(
     refreshing = sorted(policies(installation.database, "policy_refresh_continuous_aggregate"))
     assert isinstance(jobs, dict)
     assert (jobs["rearmed"], jobs["waiting"]) == (refreshing, [number])
-    assert f"drops data older than {RETENTION}" in restored.finished.output
+    assert f"drops data older than {RETENTION}; the dump's newest" in restored.finished.output
+    assert f"of {SIZE.chunks} chunks would go" in restored.finished.output
 
 
 def test_each_rearmed_job_is_proven_by_what_it_did(
@@ -247,3 +249,22 @@ def test_a_dump_of_an_older_timescaledb_is_restored_at_its_own_version(
     installed_version = "SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"
     assert database.rows("older_again", installed_version) == [(versions[0],)]
     assert database.rows("older_again", "SELECT count(*) FROM t") == [(1,)]
+
+
+def test_retention_that_would_drop_nothing_is_armed_with_the_others(
+    installation: Installation,
+) -> None:
+    database = installation.database
+    create_sample(database, size=SIZE)
+    with database.connect(DATABASE) as connection:
+        [(number,)] = connection.execute(
+            "SELECT public.add_retention_policy('influx_data', interval '10 years')"
+        ).fetchall()
+    live = PostgresCluster(database.dsn()).database(DATABASE)
+    assert live.would_drop(number) == 0
+    finished = installation.restore(age(database, take_dump(database, name="kept.dump")), "--yes")
+    assert finished.exit_code == 0, finished.output
+    facts = finished.entry("jobs", Phase.OUTCOME).draft.detail["facts"]
+    assert isinstance(facts, dict)
+    assert (facts["rearmed"], facts["waiting"]) == ([number], [])
+    assert f"job {number} on public.influx_data" not in finished.output

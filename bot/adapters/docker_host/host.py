@@ -72,6 +72,14 @@ class DockerHost:
             stop_timeout=config.get("StopTimeout"),
         )
 
+    def addresses(self, container_id: str) -> frozenset[str]:
+        """Return its IP addresses in all of its networks. Raises as :meth:`find` does."""
+        with self._connection.api() as api, _named(api, container_id) as name:
+            settings = api.inspect_container(name).get("NetworkSettings") or {}
+        networks = (settings.get("Networks") or {}).values()
+        found = (n.get(key) for n in networks for key in ("IPAddress", "GlobalIPv6Address"))
+        return frozenset(address for address in found if address)
+
     def start(self, container_id: str) -> None:
         """Start it; no effect on a running one. Raises as :meth:`find` does."""
         with self._connection.api() as api, _named(api, container_id) as name:

@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 from bot.adapters.postgres import databases, extension, files, roles, sessions, settings
 from bot.adapters.postgres.connection import LOCK_TIMEOUT, STATUS_TIMEOUT, Connector
 from bot.adapters.postgres.database import PostgresDatabase
+from bot.adapters.postgres.surroundings import ServerSurroundings
 from bot.core.database_settings import DatabaseSettings
 from bot.core.models import BackupFile, DatabaseFacts, ServerIdentity, Session
 from bot.core.roles import Role
@@ -30,7 +31,7 @@ SELECT (pg_catalog.pg_control_system()).system_identifier::text AS system_identi
 """
 
 
-class PostgresCluster:
+class PostgresCluster(ServerSurroundings):
     """The port ``Cluster``.
 
     Every method raises DatabaseUnavailable where no connection can be had or it is lost, and

@@ -7,15 +7,18 @@ from datetime import datetime
 
 from bot.adapters.postgres import (
     aggregates,
+    cron,
     extension,
     inventory,
     job_work,
     jobs,
     restoring,
+    retention,
     rows,
     writes,
 )
 from bot.adapters.postgres.connection import LOCK_TIMEOUT, STATUS_TIMEOUT, Connector
+from bot.core.cron import CronJob
 from bot.core.inventory import Inventory
 from bot.core.jobs import Job, JobWork
 from bot.core.models import ContinuousAggregate, RestoringLayer
@@ -102,6 +105,31 @@ class PostgresDatabase:
         """Give jobs other owners, all of them or none; jobs and roles must exist."""
         with self._connector.session(self.name, lock_timeout=LOCK_TIMEOUT) as connection:
             jobs.set_owners(connection, owners)
+
+    def would_drop(self, job_id: int) -> int | None:
+        """Return how many chunks a retention job would drop now, None where it cannot be told."""
+        with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
+            return retention.would_drop(connection, job_id)
+
+    def cron_jobs(self) -> tuple[CronJob, ...]:
+        """Return pg_cron's jobs, ordered by id; none without pg_cron."""
+        with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
+            return cron.listed(connection)
+
+    def load_cron_jobs(self, jobs: Sequence[CronJob]) -> None:
+        """Put in these jobs, all or none, in the place of those with their ids."""
+        with self._connector.session(self.name, lock_timeout=LOCK_TIMEOUT) as connection:
+            cron.load(connection, jobs)
+
+    def set_cron_active(self, job_ids: Sequence[int], active: bool) -> tuple[int, ...]:
+        """Pause or re-arm these jobs of pg_cron and return which of them are still there."""
+        with self._connector.session(self.name, lock_timeout=LOCK_TIMEOUT) as connection:
+            return cron.set_active(connection, job_ids, active)
+
+    def forget_cron_runs(self, until: datetime) -> None:
+        """Delete what pg_cron noted of runs that began by then."""
+        with self._connector.session(self.name, lock_timeout=LOCK_TIMEOUT) as connection:
+            cron.forget_runs(connection, until)
 
     def analyze(self) -> None:
         """ANALYZE the whole database."""

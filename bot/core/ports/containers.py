@@ -45,6 +45,10 @@ class ContainerHost(Protocol):
         """
         ...
 
+    def addresses(self, container_id: str) -> frozenset[str]:
+        """Return its IP addresses in all of its networks, none where it is stopped."""
+        ...
+
     def start(self, container_id: str) -> None:
         """Start it; no effect on a running one."""
         ...

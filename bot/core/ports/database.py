@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from bot.core.cron import CronJob
 from bot.core.database_settings import DatabaseSettings
 from bot.core.inventory import Inventory
 from bot.core.jobs import Job, JobWork
@@ -18,6 +19,7 @@ from bot.core.models import (
     ServerIdentity,
     Session,
 )
+from bot.core.ports.surroundings import Surroundings
 from bot.core.roles import Role
 from bot.core.sql_names import Relation
 from bot.core.writes import Written
@@ -80,6 +82,26 @@ class Database(Protocol):
         """Give jobs other owners, all of them or none; works while restoring is on."""
         ...
 
+    def would_drop(self, job_id: int) -> int | None:
+        """Return how many chunks a retention job would drop now, None where it cannot be told."""
+        ...
+
+    def cron_jobs(self) -> tuple[CronJob, ...]:
+        """Return pg_cron's jobs, ordered by id; none without pg_cron."""
+        ...
+
+    def load_cron_jobs(self, jobs: Sequence[CronJob]) -> None:
+        """Put in these jobs, all or none, in the place of those with their ids."""
+        ...
+
+    def set_cron_active(self, job_ids: Sequence[int], active: bool) -> tuple[int, ...]:
+        """Pause or re-arm these jobs of pg_cron and return which of them are still there."""
+        ...
+
+    def forget_cron_runs(self, until: datetime) -> None:
+        """Delete what pg_cron noted of runs that began by then."""
+        ...
+
     def analyze(self) -> None:
         """ANALYZE the whole database."""
         ...
@@ -126,7 +148,7 @@ class Database(Protocol):
         ...
 
 
-class Cluster(Protocol):
+class Cluster(Surroundings, Protocol):
     """One PostgreSQL server, seen from its maintenance database as superuser."""
 
     def identity(self) -> ServerIdentity:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from bot.core.codec import from_json
 from bot.core.database_settings import DatabaseSettings
-from bot.core.errors import StepFailed
 from bot.core.models import Facts
 from bot.core.plan import StepName
-from bot.core.steps.database import PG_CRON
-from bot.core.steps.pg_restore import bound_to_cron, run_pg_restore
+from bot.core.steps.cron import PAUSED, restore_cron, to_pause
 from bot.core.steps.renaming import armed_retention, exchange_names, note_written
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
 from bot.core.wording import counted
@@ -17,7 +15,11 @@ from bot.core.wording import counted
 def _intent(work: Work) -> Intent:
     plan = work.plan
     live = plan.target.database
-    facts = {"side_oid": work.side_oid(), "written": note_written(work.side)}
+    facts: Facts = {
+        "side_oid": work.side_oid(),
+        "written": note_written(work.side),
+        PAUSED: to_pause(work),
+    }
     if plan.replaced is None:
         return Intent(f"rename {plan.side} to {live}", facts)
     return Intent(
@@ -39,8 +41,13 @@ def _cut_over(work: Work) -> Outcome:
     if plan.replaced is not None:
         work.cluster.allow_connections(live, False)
         renames.insert(0, (live, plan.set_aside))
+    paused = to_pause(work)
     ended = exchange_names(work, renames)
-    facts: Facts = {"ended": ended, "set_aside": plan.set_aside if plan.replaced else ""}
+    facts: Facts = {
+        "ended": ended,
+        "set_aside": plan.set_aside if plan.replaced else "",
+        PAUSED: paused,
+    }
     work.facts[StepName.CUT_OVER] = facts  # committed: whatever fails from here on, no way back
     return _settle(work, facts, ended)
 
@@ -57,38 +64,13 @@ def _settle(work: Work, facts: Facts, ended: int) -> Outcome:
     """Wake the workers and bring in pg_cron; repeated after a crash."""
     plan = work.plan
     work.live.restart_workers()
-    cron = _restore_cron(work)
+    cron = restore_cron(work)
     kept = f"; the old database is kept as {plan.set_aside}" if plan.replaced else ""
     return Outcome(
         f"{plan.target.database} is now the restored database, "
         f"{counted(ended, 'session')} ended{kept}{cron}",
         facts,
     )
-
-
-def _restore_cron(work: Work) -> str:
-    """Create pg_cron and restore its rows, which was impossible under the side name."""
-    wanted = (*work.plan.target.extensions, *work.toc.extensions())
-    if PG_CRON not in wanted:
-        return ""
-    home = work.cluster.setting("cron.database_name")
-    if home != work.plan.target.database:
-        return f"; pg_cron left out, cron.database_name is {home or 'not set'}"
-    work.live.create_extension(PG_CRON)
-    if not any(e.schema == "cron" for e in work.toc.entries):
-        return "; pg_cron created"
-    errors, tail = run_pg_restore(
-        work,
-        work.plan.target.database,
-        lambda e: bound_to_cron(e) and not e.extension,
-        "--data-only",
-    )
-    if errors.fatal:
-        raise StepFailed(
-            f"the database is cut over, but pg_cron's jobs are not restored: {errors.fatal[0]}",
-            tail,
-        )
-    return "; pg_cron and its jobs restored"
 
 
 def _undo(work: Work) -> str:

@@ -90,9 +90,9 @@ class Guard:
             return
         with suppress(TsbotError):  # measured again in a moment; a full disk fails by itself
             directory = self.work.cluster.setting("data_directory") or "/"
-            free = self.work.dump.free_bytes(directory)
-            if free < floor:
-                self._short = free
+            [there] = self.work.dump.file_systems(directory)
+            if there.free < floor:
+                self._short = there.free
 
     def _to_be_ended(self) -> bool:
         wanted = self._short is not None or self.work.cancelled()

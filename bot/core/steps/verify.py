@@ -8,6 +8,7 @@ from bot.core.models import Check, Facts, Verdict
 from bot.core.plan import StepName
 from bot.core.points import checklist
 from bot.core.status import Expectations, read_status
+from bot.core.steps.cron import rearm_cron
 from bot.core.steps.server import poll
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
 from bot.core.wording import counted
@@ -24,8 +25,13 @@ def _paused(work: Work) -> frozenset[int]:
 def _split(work: Work) -> tuple[tuple[Job, ...], tuple[Job, ...]]:
     """Return the paused jobs to re-arm now, and those that wait for an approver's word."""
     ours = [j for j in work.live.jobs() if j.id in _paused(work)]
-    waiting = tuple(j for j in ours if j.drops_data and not work.rearm_retention)
+    waiting = tuple(j for j in ours if j.drops_data and _must_wait(work, j))
     return tuple(j for j in ours if j not in waiting), waiting
+
+
+def _must_wait(work: Work, job: Job) -> bool:
+    """Whether it would drop what was just restored, or might, and nobody said that it may."""
+    return not work.rearm_retention and work.live.would_drop(job.id) != 0
 
 
 def _jobs_intent(work: Work) -> Intent:
@@ -47,7 +53,13 @@ def _jobs(work: Work) -> Outcome:
     proven = sum(c.verdict is Verdict.OK for c in checks)
     seen = f", {proven} of them seen to run" if checks else ""
     held = f"; retention still paused: {', '.join(str(j.id) for j in wait)}" if wait else ""
-    return Outcome(f"{counted(len(arm), 'job')} re-armed{seen}{held}", facts, checks=checks)
+    cron = rearm_cron(work)
+    held += f"; {counted(len(cron), 'job')} of pg_cron re-armed" if cron else ""
+    return Outcome(
+        f"{counted(len(arm), 'job')} re-armed{seen}{held}",
+        {**facts, "cron_rearmed": cron},
+        checks=checks,
+    )
 
 
 def _sighting(work: Work, numbers: tuple[int, ...]) -> Sighting:

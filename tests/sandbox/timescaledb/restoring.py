@@ -35,6 +35,9 @@ class LocalHost:
     def find(self, ref: ContainerRef) -> Container:
         return CONTAINER
 
+    def addresses(self, container_id: str) -> frozenset[str]:
+        return frozenset()
+
     def start(self, container_id: str) -> None:
         self.stand_in.start()
 

@@ -1,0 +1,43 @@
+"""What a retention policy would do if it ran now; nothing is dropped here."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from bot.adapters.postgres.connection import Connection
+from bot.adapters.postgres.extension import timescaledb_schema
+
+_POLICY = """
+SELECT pg_catalog.format('%%I.%%I', j.hypertable_schema, j.hypertable_name),
+       j.config ->> 'drop_after', j.config ->> 'drop_created_before'
+  FROM timescaledb_information.jobs j
+ WHERE j.job_id = %s AND j.proc_name = 'policy_retention' AND j.hypertable_name IS NOT NULL
+"""
+_CHUNKS = """
+SELECT count(*) FROM {}.show_chunks(%s::pg_catalog.regclass, {} => %s::pg_catalog.interval)
+"""
+
+
+def would_drop(connection: Connection, job_id: int) -> int | None:
+    """Return how many chunks the policy would drop, None where that cannot be told.
+
+    Of a hypertable whose time is a number it cannot: what is now there, only a function of its
+    owner knows, and that would run as superuser.
+    """
+    schema = timescaledb_schema(connection)
+    if schema is None:
+        return None
+    try:
+        policy = connection.execute(_POLICY, [job_id]).fetchone()
+        if policy is None or policy[1:].count(None) != 1:
+            return None
+        relation, after, created_before = policy
+        rule = "older_than" if created_before is None else "created_before"
+        query = sql.SQL(_CHUNKS).format(sql.Identifier(schema), sql.Identifier(rule))
+        row = connection.execute(query, [relation, after or created_before]).fetchone()
+    except psycopg.DatabaseError:
+        if connection.broken:
+            raise
+        return None  # such as "invalid type for parameter older_than": its time is a number
+    return None if row is None else int(row[0])
