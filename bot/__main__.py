@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot.adapters.audit_log import AuditStore
 from bot.adapters.clock import SystemClock
-from bot.cli import audit, check, demo, restore, rollback, run
+from bot.cli import audit, check, demo, restore, rollback, run, runs
 from bot.core.errors import Refused, SettingsInvalid, TsbotError
 from bot.core.redaction import Secrets
 from bot.manifest import manifest_yaml
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     restore.register(commands)
     rollback.register(commands)
     check.register(commands)
+    runs.register(commands)
     audit.register(commands)
     demo.register(commands)
     manifest = commands.add_parser("manifest", help="print the Slack app manifest")

@@ -23,9 +23,9 @@ from bot.core.audit import Draft, Phase
 from bot.core.desk import Desk
 from bot.core.errors import AuditUnavailable
 from bot.core.gate import POLL
+from bot.core.interrupted import CARD
 from bot.core.keeper import Keeper
 from bot.core.launcher import Launcher
-from bot.core.recovery import CARD, pick_up, unfinished
 from handlers import actions, commands, errors, reactions
 from handlers.answers import Answers
 
@@ -94,7 +94,7 @@ def slack_bot(parts: Base, *, pace: Pace | None = None, poll: float = POLL) -> I
         executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="desk")
         closing.callback(executor.shutdown, wait=True, cancel_futures=True)
         app = _bolt(parts, desk, Answers(executor))
-        _resume(parts, desk, presenter)
+        _resume(desk, presenter)
         Keeper(parts.benches, launcher).start()
         yield SlackBot(app, desk, api)
 
@@ -125,12 +125,12 @@ def _note_card(parts: Base, run_id: str, channel: str, ts: str) -> None:
         logger.warning("the place of the card of run %s is not logged", run_id)
 
 
-def _resume(parts: Base, desk: Desk, presenter: SlackPresenter) -> None:
+def _resume(desk: Desk, presenter: SlackPresenter) -> None:
     """Paint the cards of unfinished runs again, then pick the runs up."""
-    runs = unfinished(parts.store.log, parts.store.claims)
+    runs = desk.recovery.found()
     for run in runs:
         channel, ts = run.card or ("", "")
         asked = run.asked
         if asked is not None:
             presenter.adopt(run.run_id, channel or asked.origin.channel, ts, run.events)
-    pick_up(runs, desk)
+    desk.recovery.pick_up(runs)

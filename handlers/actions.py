@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from slack_bolt import Ack, App, Respond
 
 from bot.adapters.slack.blocks import Look
 from bot.adapters.slack.blocks_answers import begun, said
 from bot.core.desk import Desk
-from bot.core.models import Origin
-from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, REFRESH_ALL, ROLL_BACK, ButtonSpec
+from bot.core.models import Decision, Origin
+from bot.core.permissions import (
+    ARM_RETENTION,
+    CANCEL_RUN,
+    DECISIONS,
+    REFRESH_ALL,
+    ROLL_BACK,
+    ButtonSpec,
+)
 from handlers.answers import Answers
 from handlers.origins import Payload, label_and_value, of_action
 
@@ -19,12 +27,13 @@ Button = Callable[[Desk, Origin, str], Look | None]
 
 def register(app: App, desk: Desk, answers: Answers) -> None:
     """Register every button of the permission table."""
-    listeners = (
+    listeners: list[tuple[ButtonSpec, Button]] = [
         (CANCEL_RUN, cancel),
         (REFRESH_ALL, refresh_all),
         (ARM_RETENTION, arm),
         (ROLL_BACK, roll_back),
-    )
+        *((spec, partial(decide, decision)) for decision, spec in DECISIONS.items()),
+    ]
     for spec, button in listeners:
         app.action(spec.action)(_listener(spec, button, desk, answers))
 
@@ -48,6 +57,12 @@ def _listener(
 def cancel(desk: Desk, origin: Origin, run_id: str) -> Look:
     """Ask a run to stop."""
     return said(desk.cancel(origin, run_id))
+
+
+def decide(decision: Decision, desk: Desk, origin: Origin, run_id: str) -> Look:
+    """Resume, roll back or abandon a run whose process died."""
+    desk.decide(origin, run_id, decision)
+    return said(f"To {decision.value} run {run_id} was taken note of; its card shows what comes.")
 
 
 def refresh_all(desk: Desk, origin: Origin, target: str) -> Look:

@@ -82,6 +82,9 @@ def expected_scopes() -> list[Row]:
     return [[code(name), meaning] for name, meaning in SCOPES.items()]
 
 
+COMMAND_WORDS = "audit|restore|rollback|manifest|check|runs|run|health"
+
+
 def expected_options() -> list[Row]:
     return list(_options("tsbot", "", _parser()))
 
@@ -133,9 +136,7 @@ def test_every_subcommand_and_option_of_the_command_line_stands_and_no_other() -
 
 def test_every_option_in_prose_and_examples_is_one_that_tsbot_takes() -> None:
     known = {o for cells in expected_options() for o in re.findall(r"--[a-z-]+", cells[1])}
-    ours = re.findall(
-        r"^.*\btsbot (?:audit|restore|rollback|manifest|check|run|health)\b.*$", README, re.M
-    )
+    ours = re.findall(rf"^.*\btsbot (?:{COMMAND_WORDS})\b.*$", README, re.MULTILINE)
     typed = {o for line in ours for o in re.findall(r"(?<=\s)--[a-z-]+", _ours(line))}
     assert typed
     assert typed <= known
@@ -143,9 +144,7 @@ def test_every_option_in_prose_and_examples_is_one_that_tsbot_takes() -> None:
 
 def _ours(line: str) -> str:
     """Return what follows tsbot's own name: options before it belong to Compose."""
-    return re.split(
-        r"\btsbot (?=audit|restore|rollback|manifest|check|run|health)", line, maxsplit=1
-    )[1]
+    return re.split(rf"\btsbot (?={COMMAND_WORDS})", line, maxsplit=1)[1]
 
 
 def test_every_scope_stands_with_what_it_is_for_and_no_other() -> None:

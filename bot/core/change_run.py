@@ -113,8 +113,13 @@ class ChangeRun:
             return "failed", self._taken_back(f"internal error: {error!r}")
 
     def _run(self, lease: Lease) -> Ending:
-        plan = self._planned()
-        work = ChangeWork(
+        work = self._work_on(self._planned(), lease)
+        self._walk = walk = Walk(self._log, work, lambda: self._pass_gate(work))
+        walk.through(self._stages(work))
+        return self._ending(walk)
+
+    def _work_on(self, plan: ChangePlan, lease: Lease) -> ChangeWork:
+        return ChangeWork(
             self.bench.host,
             self.bench.cluster,
             self.bench.clock,
@@ -124,10 +129,11 @@ class ChangeRun:
             lease.renew,
             plan,
         )
-        self._walk = walk = Walk(self._log, work, lambda: self._pass_gate(work))
-        walk.through(self._stages(work))
+
+    def _ending(self, walk: Walk[ChangeWork]) -> Ending:
+        work = walk.work
         if walk.late:
-            return "failed", f"{plan.title} is done, but: {ended('; '.join(walk.late))}"
+            return "failed", f"{work.plan.title} is done, but: {ended('; '.join(walk.late))}"
         return self.change.verdict(work)
 
     def _stages(self, work: ChangeWork) -> Iterator[Stage[ChangeWork]]:

@@ -64,12 +64,19 @@ class Claiming:
 
     def _stale(self, bench: Bench) -> Claim | None:
         held = [c for c in self.claims.held() if c.target == bench.target.name]
-        if not held or self.at_work(held[0].run_id):
-            return None
-        if bench.clock.now() - held[0].since < _YOUNG:
-            return None
-        try:
-            with Lease(bench.target, bench.cluster):
-                return held[0]
-        except (Refused, DatabaseUnavailable):
-            return None
+        return held[0] if held and self.is_stale(bench, held[0]) else None
+
+    def is_stale(self, bench: Bench, claim: Claim) -> bool:
+        """Whether the process that took a claim is gone: nobody holds its run's lock."""
+        if self.at_work(claim.run_id) or bench.clock.now() - claim.since < _YOUNG:
+            return False
+        return is_free(bench)
+
+
+def is_free(bench: Bench) -> bool:
+    """Whether nobody holds the target's lock; every run that came to a plan holds it."""
+    try:
+        with Lease(bench.target, bench.cluster):
+            return True
+    except (Refused, DatabaseUnavailable):
+        return False

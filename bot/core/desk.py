@@ -18,10 +18,19 @@ from bot.core.history import History, ask, parse_history
 from bot.core.kept import KeptReport, kept_report, target_of
 from bot.core.last_restore import LastRestore, broken_off, last_restore
 from bot.core.launcher import Launcher
-from bot.core.models import BackupFile, Check, Origin, Person
-from bot.core.permissions import ARM_RETENTION, CANCEL_RUN, COMMANDS, ButtonSpec, CommandSpec, Who
+from bot.core.models import BackupFile, Check, Decision, Origin, Person
+from bot.core.permissions import (
+    ARM_RETENTION,
+    CANCEL_RUN,
+    COMMANDS,
+    DECISIONS,
+    ButtonSpec,
+    CommandSpec,
+    Who,
+)
 from bot.core.points import checklist
 from bot.core.ports import AuditLog, Clock
+from bot.core.recovery import Recovery
 from bot.core.refresh import ALL, pick
 from bot.core.requests import (
     is_run_id,
@@ -69,6 +78,11 @@ class Desk:
     launcher: Launcher
     log: AuditLog
     clock: Clock
+
+    @property
+    def recovery(self) -> Recovery:
+        """Takes care of runs that were interrupted."""
+        return Recovery(self.benches, self.launcher)
 
     @property
     def runs(self) -> Runs:
@@ -203,6 +217,21 @@ class Desk:
             if not self.runs.cancel(run_id):
                 raise not_at_work(run_id, self.log, self.runs)
             return cancelled(run_id, effect)
+
+    def decide(self, origin: Origin, run_id: str, decision: Decision) -> None:
+        """Resume, roll back or abandon a run whose process died.
+
+        Raises:
+            Refused: not allowed, that run does not wait for it, or it is not possible.
+        """
+        button = DECISIONS[decision]
+        with self._logged(origin, decision.value, run_id, run_id if is_run_id(run_id) else ""):
+            run = self.runs.stalled(run_id)
+            if run is None or run.asked is None:
+                self.access.require(origin, button.label, Who.MEMBER)
+                raise Refused("not_stalled", f"Run “{run_id}” does not wait for a decision.")
+            self.access.require(origin, button.label, button.who, run.asked.origin.person.id)
+            self.recovery.decide(run, decision, origin.person)
 
     def arm_retention(self, origin: Origin, run_id: str) -> tuple[int, ...]:
         """Let the retention jobs run again that a restore left paused, and return their ids.

@@ -33,6 +33,10 @@ _MOST_LINKS = 40
 _SHA256 = re.compile(r"^\\?([0-9a-f]{64})\b")
 
 
+_CATALOG = ("--data-only", *(f"--schema={schema}" for schema in CATALOG_SCHEMAS), "--file=-")
+"""pg_restore's options for TimescaleDB's catalog alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class FilePermissions:
     """Who may write a file of the container, whether it is a file, and which bytes it holds.
@@ -106,8 +110,7 @@ class DumpReader:
         else:
             self._stream(path, scan, "--file=/dev/null")
             self._stream(path, scan, "--schema-only", "--file=-")
-            schemas = [f"--schema={schema}" for schema in CATALOG_SCHEMAS]
-            self._stream(path, scan, "--data-only", *schemas, "--file=-")
+            self._stream(path, scan, *_CATALOG)
         scan.end()
         if scan.uncounted:
             raise Refused(
@@ -117,6 +120,17 @@ class DumpReader:
             )
         rows = scan.rows if count_rows else None
         return replace(parse_manifest(scan.catalog), rows=rows, grants=parse_grants(scan.acl))
+
+    def catalog(self, path: str) -> Manifest:
+        """Return what the dump's TimescaleDB catalog says, without reading the rest.
+
+        Raises:
+            Refused: the file is cut short or damaged there.
+        """
+        scan = DumpScan()
+        self._stream(path, scan, *_CATALOG)
+        scan.end()
+        return parse_manifest(scan.catalog)
 
     def _stream(self, path: str, scan: DumpScan, *options: str) -> None:
         errors = bytearray()

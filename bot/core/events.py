@@ -13,7 +13,7 @@ from datetime import datetime
 
 from bot.core.approvals import GateNotice, Mark
 from bot.core.change_plan import ChangePlan
-from bot.core.models import Check, Facts, Origin, Person
+from bot.core.models import Check, Decision, Facts, Origin, Person
 from bot.core.plan import Plan, StepName
 
 
@@ -195,6 +195,29 @@ class RunFinished(Event):
     seconds: float
     requester: Person
     counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInterrupted(Event):
+    """A run's process died; this was found, and it waits for somebody to decide.
+
+    Args:
+        sentence: where it was.
+        findings: what is there now, one sentence each.
+        offers: what can be done.
+    """
+
+    sentence: str
+    findings: tuple[str, ...]
+    offers: tuple[Decision, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionTaken(Event):
+    """Somebody decided what becomes of an interrupted run."""
+
+    person: Person
+    decision: Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

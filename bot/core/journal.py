@@ -231,6 +231,15 @@ def _unwitnessed(event: ev.HeadNotWitnessed, base: Draft) -> Draft:  # noqa: ARG
     return replace(base, action="witness", phase=Phase.OUTCOME, status="failed")
 
 
+def _interrupted(_: ev.RunInterrupted, base: Draft) -> Draft:
+    return replace(base, action="interrupted", phase=Phase.NOTE)
+
+
+def _decided(event: ev.DecisionTaken, base: Draft) -> Draft:
+    draft = _by(event.person, base)
+    return replace(draft, action="decision", phase=Phase.NOTE, status=event.decision.value)
+
+
 def _by(person: Person, base: Draft) -> Draft:
     return replace(base, actor_id=person.id, actor_name=person.name)
 
@@ -250,5 +259,7 @@ _COLUMNS: tuple[tuple[type[ev.Event], Callable[..., Draft]], ...] = (
     (ev.RunFinished, _ended),
     (ev.RetentionArmed, _armed),
     (ev.CancelAsked, _cancelled),
+    (ev.RunInterrupted, _interrupted),
+    (ev.DecisionTaken, _decided),
     (ev.HeadNotWitnessed, _unwitnessed),
 )

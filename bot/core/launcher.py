@@ -13,16 +13,18 @@ from bot.core.audit import Draft, Phase
 from bot.core.bench import Bench
 from bot.core.change_run import Change, ChangeRun
 from bot.core.claiming import Claiming
-from bot.core.errors import TsbotError
+from bot.core.errors import Refused, TsbotError
 from bot.core.gate import POLL, OpenGate, SlackGate
+from bot.core.interrupted import Unfinished
 from bot.core.journal import Journal
-from bot.core.models import Person
+from bot.core.models import Decision, Person
 from bot.core.ports import AuditLog, Ballot, Claims, Clock, Deadlines, Presenter, Timers, Witness
 from bot.core.prepare import RestoreRequest
 from bot.core.refresh import RefreshRun
 from bot.core.requests import RefreshRequest
 from bot.core.runner import RestoreRun
 from bot.core.runs import ActiveRun, Runs
+from bot.core.taking_up_any import taken_up
 
 HOLDER = "tsbot"
 """Who holds a claim that the bot took; the command line takes its own under ``cli:USER``."""
@@ -147,6 +149,35 @@ class Launcher:
         base = Draft("run", Phase.NOTE, channel=channel, target=target)
         return Journal(self.log, self.presenter, base, self.clock, self.witness)
 
+    def take_up(
+        self, run: Unfinished, decision: Decision, bench: Bench, gate: OpenGate | None = None
+    ) -> None:
+        """Go on with an interrupted run, or take it back; its claim is still held.
+
+        Args:
+            run: what the log has of it.
+            decision: RESUME or UNDO.
+            bench: where.
+            gate: the gate it stood at, None for none.
+
+        Raises:
+            Refused: another run has taken the target meanwhile.
+        """
+        asked, past = run.asked, run.past
+        if asked is None or past is None:
+            raise Refused("nothing_to_take_up", f"Run {run.run_id} came to no plan; ask again.")
+        if run.run_id not in {c.run_id for c in self.claims.held()}:
+            raise Refused("taken_over", f"Another run has taken {asked.target} since; see /audit.")
+        eligible = gate.notice.eligible if gate else self.access.approvers(fresh=True)
+        journal = self.journal(asked.origin.channel, asked.target)
+        active = _active(asked)
+        active.gate = self._gate(asked, active, journal, eligible, gate)
+        execute = taken_up(
+            asked, past, decision, bench, active.gate, journal, self.log, active.cancelled.is_set
+        )
+        self.runs.settle(run.run_id)
+        self._start(bench, active, execute)
+
     def _restore(
         self,
         asked: ev.RunRequested,
@@ -194,7 +225,7 @@ class Launcher:
     def _claim(self, bench: Bench, asked: ev.RunRequested) -> None:
         if not _own(asked):
             self.runs.make_way(bench.target.name)
-        Claiming(self.claims, self.runs.find).take(bench, asked.run_id, HOLDER)
+        Claiming(self.claims, self.runs.known).take(bench, asked.run_id, HOLDER)
 
     def _start(self, bench: Bench, active: ActiveRun, execute: Callable[[], object]) -> None:
         def work() -> None:

@@ -83,6 +83,10 @@ class Manifest:
         return None if self.rows is None else self.rows.get(("cron", "job"), 0)
 
 
+NO_MANIFEST = Manifest("", frozenset(), frozenset(), frozenset(), ())
+"""Of a dump that cannot be read any more."""
+
+
 def parse_manifest(sql: str) -> Manifest:
     """Read the catalog's COPY blocks."""
     tables = {name.rpartition(".")[2]: rows for name, rows in copy_blocks(sql)}

@@ -35,6 +35,14 @@ class Restart(StrEnum):
     NEVER = "never"  # leave that to a person
 
 
+class Decision(StrEnum):
+    """What somebody wants done with a run whose process died."""
+
+    RESUME = "resume"
+    UNDO = "take back"
+    ABANDON = "abandon"
+
+
 class Ownership(StrEnum):
     """Whose the restored objects are."""
 

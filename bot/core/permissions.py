@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.core.models import Decision
+
 EVERYONE = "*"
 """In the requesters' list: every full member who is in the channel."""
 
@@ -99,7 +101,24 @@ CANCEL_RUN = ButtonSpec("cancel_run", "Cancel", Who.OWN_RUN_OR_APPROVER)
 REFRESH_ALL = ButtonSpec("refresh_all", "Refresh all", Who.REQUESTER)
 ARM_RETENTION = ButtonSpec("arm_retention", "Let retention run again", Who.APPROVER)
 ROLL_BACK = ButtonSpec("roll_back", "Roll back", Who.REQUESTER)
-BUTTONS: tuple[ButtonSpec, ...] = (CANCEL_RUN, REFRESH_ALL, ARM_RETENTION, ROLL_BACK)
+RESUME_RUN = ButtonSpec("resume_run", "Resume", Who.OWN_RUN_OR_APPROVER)
+UNDO_RUN = ButtonSpec("undo_run", "Take back", Who.OWN_RUN_OR_APPROVER)
+ABANDON_RUN = ButtonSpec("abandon_run", "Abandon", Who.OWN_RUN_OR_APPROVER)
+BUTTONS: tuple[ButtonSpec, ...] = (
+    CANCEL_RUN,
+    REFRESH_ALL,
+    ARM_RETENTION,
+    ROLL_BACK,
+    RESUME_RUN,
+    UNDO_RUN,
+    ABANDON_RUN,
+)
+DECISIONS: Mapping[Decision, ButtonSpec] = {
+    Decision.RESUME: RESUME_RUN,
+    Decision.UNDO: UNDO_RUN,
+    Decision.ABANDON: ABANDON_RUN,
+}
+"""The button for each thing that can be done with an interrupted run."""
 
 _MUST_BE: Mapping[Who, str] = {
     Who.MEMBER: "a full member of this workspace",

@@ -80,7 +80,7 @@ SPECS: Mapping[StepName, StepSpec] = {
     )
 }
 
-_COPY = (
+COPY = (
     StepName.CREATE_DATABASE,
     StepName.EXTENSIONS,
     StepName.PRE_RESTORE,
@@ -94,7 +94,7 @@ _PROOF = (StepName.WORKERS, StepName.JOBS, StepName.CHECKLIST)
 
 ORDER: Mapping[Strategy, tuple[StepName, ...]] = {
     Strategy.SWAP: (
-        *_COPY,
+        *COPY,
         StepName.STOP_APPLICATIONS,
         StepName.CUT_OVER,
         StepName.START_APPLICATIONS,
@@ -102,7 +102,7 @@ ORDER: Mapping[Strategy, tuple[StepName, ...]] = {
     ),
     Strategy.IN_PLACE: (
         StepName.STOP_APPLICATIONS,
-        *_COPY,
+        *COPY,
         StepName.CUT_OVER,
         StepName.RESTART,
         StepName.START_APPLICATIONS,
@@ -111,7 +111,7 @@ ORDER: Mapping[Strategy, tuple[StepName, ...]] = {
     Strategy.DROP_FIRST: (
         StepName.STOP_APPLICATIONS,
         StepName.DROP_DATABASE,
-        *_COPY,
+        *COPY,
         StepName.CUT_OVER,
         StepName.RESTART,
         StepName.START_APPLICATIONS,

@@ -1,161 +1,216 @@
-"""After a restart of the bot: what its unfinished runs are, from the claims and the log."""
+"""After a restart of the bot: each unfinished run is found, looked at, told of, and waits.
+
+A run that stood at its gate goes on waiting there. One that had begun nothing is closed. For all
+others people decide: resume, roll back, or abandon.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core import events as ev
 from bot.core.aftermath import left_behind, standing
-from bot.core.approvals import Mark
-from bot.core.audit import Query
+from bot.core.audit import Claim
 from bot.core.bench import Bench, choose
 from bot.core.change_plan import ChangePlan
 from bot.core.changes import change_of
-from bot.core.desk import Desk
-from bot.core.errors import Refused
+from bot.core.claiming import Claiming, is_free
+from bot.core.errors import Refused, TsbotError
 from bot.core.gate import OpenGate
-from bot.core.journal import events_of
-from bot.core.launcher import HOLDER
-from bot.core.plan import SPECS, Plan, StepName
-from bot.core.ports import AuditLog, BallotRef, Claims
+from bot.core.interrupted import Unfinished, read_run, unfinished
+from bot.core.launcher import HOLDER, Launcher
+from bot.core.models import Decision, Person
+from bot.core.past import Past
+from bot.core.plan import StepName
 from bot.core.requests import parse_restore
+from bot.core.retention import armable
+from bot.core.survey import Survey, in_short, survey
+from bot.core.wording import ended
 
-CARD = "card"
-"""The log's action for where a run's card was posted."""
+logger = logging.getLogger(__name__)
 
-_NAMES = "See “Put the old database back” in the README: it tells what the names of databases mean."
+NAMES = "Look which database has which name: see “What happened” in the README."
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
-    """A run that was at work when the bot stopped.
+class Recovery:
+    """Takes care of what an earlier process left unfinished.
 
     Args:
-        run_id: its id.
-        events: all that was logged of it, oldest first.
-        card: channel and ts of its card, None where none was posted.
+        benches: by target name.
+        launcher: starts runs, holds the log and the claims.
     """
 
-    run_id: str
-    events: tuple[ev.Event, ...]
-    card: tuple[str, str] | None = None
+    benches: Mapping[str, Bench]
+    launcher: Launcher
 
-    @property
-    def asked(self) -> ev.RunRequested | None:
-        """The request, None where not even that was logged."""
-        return next((e for e in self.events if isinstance(e, ev.RunRequested)), None)
+    def found(self) -> tuple[Unfinished, ...]:
+        """Return the runs whose process died: the bot's own, and those of a dead command line."""
+        held = self.launcher.claims.held()
+        return unfinished(self.launcher.log, tuple(c for c in held if self._is_dead(c)))
 
-    @property
-    def gate(self) -> OpenGate | None:
-        """The gate it stood at, None where it had passed it or never came to it."""
-        for position, event in reversed(tuple(enumerate(self.events))):
-            if isinstance(event, ev.GateClosed):
-                return None
-            if isinstance(event, ev.GateOpened):
-                ref = BallotRef(event.channel, event.ts)
-                return OpenGate(event.notice, ref, _answered(self.events[position:]))
-        return None
-
-    @property
-    def begun(self) -> tuple[ev.StepStarted, ...]:
-        """The steps that may have changed something."""
-        return tuple(
-            e
-            for e in self.events
-            if isinstance(e, ev.StepStarted) and e.step is not StepName.PREFLIGHT
-        )
-
-    def account(self) -> str:
-        """Say what was going on and what somebody has to look at now."""
-        if not self.begun:
-            return "The bot was restarted before anything was changed; ask again."
-        last = self.begun[-1]
-        what = f"The bot died in the middle of “{SPECS[last.step].title}” ({last.intent})"
-        planned = [e.plan for e in self.events if isinstance(e, ev.RunPlanned)]
-        changes = [plan for plan in planned if isinstance(plan, ChangePlan)]
-        if changes:
-            down = ", ".join(a.name for a in changes[-1].applications)
-            apps = f" The applications may be DOWN: docker start {down}." if down else ""
-            return f"{what}; nothing goes on, and nothing was taken back.{apps} {_NAMES}"
-        plans = [plan for plan in planned if isinstance(plan, Plan)]
-        if not plans:  # a refresh: each view is one statement, and may be refreshed again
-            return f"{what}. Nothing has to be taken back; ask again."
-        cut = any(
-            isinstance(e, ev.StepFinished) and e.step is StepName.CUT_OVER for e in self.events
-        )
-        left = left_behind(plans[-1], standing(self.events), cut_over=cut)
-        return f"{what}; nothing goes on, and nothing was taken back. {left}"
-
-
-def _answered(events: Sequence[ev.Event]) -> tuple[ev.VoteTaken, ...]:
-    """Return the last word on each mark; what was taken back may come again and is new then."""
-    votes: dict[tuple[str, Mark], ev.VoteTaken] = {}
-    for event in events:
-        if isinstance(event, ev.VoteTaken):
-            votes[(event.person.id, event.mark)] = event
-        elif isinstance(event, ev.VoteWithdrawn):
-            votes.pop((event.person.id, event.mark), None)
-    return tuple(votes.values())
-
-
-def unfinished(log: AuditLog, claims: Claims) -> tuple[Unfinished, ...]:
-    """Return the runs that this bot held a claim for when it stopped."""
-    held = [c for c in claims.held() if c.holder == HOLDER]
-    return tuple(_read(log, c.run_id) for c in sorted(held, key=lambda c: c.since))
-
-
-def _read(log: AuditLog, run_id: str) -> Unfinished:
-    entries = log.entries(Query(run_id=run_id))
-    cards = [
-        (e.draft.channel, str(e.draft.detail.get("ts", "")))
-        for e in entries
-        if e.draft.action == CARD
-    ]
-    events = tuple(event for entry in entries for event in events_of(entry))
-    return Unfinished(run_id, events, cards[-1] if cards else None)
-
-
-def pick_up(runs: Sequence[Unfinished], desk: Desk) -> None:
-    """Go on waiting at gates; close all others, saying what somebody has to look at."""
-    waiting = {deadline.run_id for deadline in desk.launcher.deadlines.pending()}
-    for run in runs:
-        asked, gate = run.asked, run.gate if run.run_id in waiting else None
-        if asked is not None and gate is not None and not run.begun:
+    def pick_up(self, runs: Sequence[Unfinished]) -> None:
+        """Take each up as far as that needs nobody's word."""
+        for run in runs:
             try:
-                bench = choose(desk.benches, asked.target)
-                _wait_on(asked, gate, bench, desk)
-            except Refused as refusal:  # the settings changed meanwhile
-                _close(run, refusal.sentence, desk)
+                self._pick_up(run)
+            except TsbotError:
+                logger.exception("run %s could not be picked up", run.run_id)
+
+    def _is_dead(self, claim: Claim) -> bool:
+        if claim.holder == HOLDER:
+            return True
+        bench = self.benches.get(claim.target)
+        return bench is not None and Claiming(self.launcher.claims).is_stale(bench, claim)
+
+    def _pick_up(self, run: Unfinished) -> None:
+        asked, past = run.asked, run.past
+        if asked is None or run.ended:
+            self.close(run, "")
+            return
+        if not run.begun and not self._waits(run):
+            self.close(run, "The bot was restarted before anything was changed; ask again.")
+            return
+        try:
+            bench = choose(self.benches, asked.target)
+        except Refused as refusal:  # the settings changed meanwhile
+            self.close(run, f"{ended(refusal.sentence)} {account(run)}")
+            return
+        gate = self._waits(run)
+        if gate is not None and not (past and (past.destructive or past.broken)):
+            self._wait_on(run, asked, bench, gate)
+        elif past is None or (isinstance(past.plan, ChangePlan) and not past.destructive):
+            self.close(run, account(run))
         else:
-            _close(run, run.account(), desk)
+            self._tell(run, past, bench)
 
+    def _waits(self, run: Unfinished) -> OpenGate | None:
+        """Return the gate that the run still stands at."""
+        waiting = {deadline.run_id for deadline in self.launcher.deadlines.pending()}
+        return run.gate if run.run_id in waiting else None
 
-def _wait_on(asked: ev.RunRequested, gate: OpenGate, bench: Bench, desk: Desk) -> None:
-    plan = gate.notice.plan
-    if isinstance(plan, Plan):
-        request = parse_restore(asked.arguments, desk.benches)
-        desk.launcher.resume(asked, request, bench, gate)
-        return
-    change = change_of(plan, bench, desk.log)
-    if change is None:
-        raise Refused("not_resumed", "The bot was restarted before it was approved; ask again.")
-    desk.launcher.change(asked, change, bench, gate)
+    def _wait_on(
+        self, run: Unfinished, asked: ev.RunRequested, bench: Bench, gate: OpenGate
+    ) -> None:
+        plan = gate.notice.plan
+        if isinstance(plan, ChangePlan):
+            change = change_of(plan, bench, self.launcher.log)
+            if change is None:
+                self.close(run, "The bot was restarted before it was approved; ask again.")
+            else:
+                self.launcher.change(asked, change, bench, gate)
+        elif run.begun:
+            self.launcher.take_up(run, Decision.RESUME, bench, gate)
+        else:
+            request = parse_restore(asked.arguments, self.benches)
+            self.launcher.resume(asked, request, bench, gate)
 
+    def _tell(self, run: Unfinished, past: Past, bench: Bench) -> None:
+        """Say what is there, and offer what can be done, once for the same findings."""
+        found = survey(past, bench)
+        event = ev.RunInterrupted(
+            run_id=run.run_id,
+            at=self.launcher.clock.now(),
+            sentence=f"The bot died {in_short(past)}; nothing goes on until somebody decides.",
+            findings=found.findings,
+            offers=tuple(offers(past, found)),
+        )
+        self.launcher.runs.stall(run)
+        told = run.told
+        asked = run.asked
+        if asked is not None and (told is None or told.findings != event.findings):
+            self.launcher.journal(asked.origin.channel, asked.target).record(event)
 
-def _close(run: Unfinished, sentence: str, desk: Desk) -> None:
-    asked = run.asked
-    if asked is not None:
-        desk.launcher.journal(asked.origin.channel, asked.target).record(
-            ev.RunFinished(
-                run_id=run.run_id,
-                at=desk.clock.now(),
-                outcome="interrupted",
-                sentence=sentence,
-                seconds=(desk.clock.now() - asked.at).total_seconds(),
-                requester=asked.origin.person,
+    def decide(self, run: Unfinished, decision: Decision, by: Person) -> None:
+        """Do with an interrupted run what somebody decided; logged before it is done.
+
+        Raises:
+            Refused: that cannot be done, or not any more.
+        """
+        run = read_run(self.launcher.log, run.run_id)  # somebody may have decided on the terminal
+        asked, past = run.asked, run.past
+        if asked is None or past is None or run.ended:
+            self.launcher.runs.settle(run.run_id)
+            raise Refused("nothing_to_decide", f"Run {run.run_id} waits for nothing any more.")
+        bench = choose(self.benches, asked.target)
+        if not is_free(bench):
+            raise Refused("busy", f"Another tsbot works on {asked.target}, or it can't be asked.")
+        found = survey(past, bench)
+        possible = tuple(offers(past, found))
+        if decision not in possible:
+            names = " or ".join(offer.value for offer in possible)
+            there = "; ".join(found.findings)
+            raise Refused(
+                "not_possible",
+                f"To {decision.value} is not possible: {there}. Possible is to {names}.",
+            )
+        self.launcher.journal(asked.origin.channel, asked.target).record(
+            ev.DecisionTaken(
+                run_id=run.run_id, at=self.launcher.clock.now(), person=by, decision=decision
             )
         )
-    for claim in desk.launcher.claims.held():
-        if claim.run_id == run.run_id:
-            desk.launcher.claims.release(claim.target, claim.run_id)
+        if decision is Decision.ABANDON:
+            self.close(run, account(run, found.turned))
+        else:
+            self.launcher.take_up(run, decision, bench)
+
+    def close(self, run: Unfinished, sentence: str) -> None:
+        """End a run for good, leave everything as it is, and give its claim back."""
+        asked = run.asked
+        if asked is not None and not run.ended:
+            now = self.launcher.clock.now()
+            self.launcher.journal(asked.origin.channel, asked.target).record(
+                ev.RunFinished(
+                    run_id=run.run_id,
+                    at=now,
+                    outcome="interrupted",
+                    sentence=sentence,
+                    seconds=(now - asked.at).total_seconds(),
+                    requester=asked.origin.person,
+                )
+            )
+        self.launcher.runs.settle(run.run_id)
+        for claim in self.launcher.claims.held():
+            if claim.run_id == run.run_id:
+                self.launcher.claims.release(claim.target, claim.run_id)
+
+
+def offers(past: Past, found: Survey) -> Iterator[Decision]:
+    """Yield what can be done: after a failure there is nothing to go on with."""
+    if found.turned or not past.broken:
+        yield Decision.RESUME
+    if found.turned is False:
+        yield Decision.UNDO
+    yield Decision.ABANDON
+
+
+def account(run: Unfinished, turned: bool | None = None) -> str:
+    """Say what was going on and what somebody has to look at now.
+
+    Args:
+        run: the run.
+        turned: whether the databases were found to have changed places, None where nobody looked.
+    """
+    past = run.past
+    if past is None:
+        begun = run.begun
+        what = f"The bot died in the middle of: {begun[-1].intent}" if begun else "The bot died"
+        return f"{what}. Nothing has to be taken back; ask again."
+    if isinstance(past.plan, ChangePlan):
+        return _of_a_change(past, past.plan)
+    if turned is None:
+        turned = past.turned or (None if StepName.CUT_OVER in past.begun else False)
+    left = left_behind(past.plan, standing(run.events), turned=turned, paused=armable(past))
+    where = f"The bot died {in_short(past)}; nothing goes on, and nothing was taken back."
+    return f"{where} {left}"
+
+
+def _of_a_change(past: Past, plan: ChangePlan) -> str:
+    where = f"The bot died {in_short(past)}; nothing goes on, and nothing was taken back."
+    if not past.destructive:
+        return f"{where} Nothing has to be taken back; ask again."
+    down = " ".join(a.name for a in plan.applications)
+    start = f" The applications may be DOWN: docker start {down}." if down else ""
+    return f"{where}{start} {NAMES}"

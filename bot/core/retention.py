@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,9 +13,13 @@ from bot.core.claiming import Claiming
 from bot.core.errors import Refused
 from bot.core.journal import Journal, event_of
 from bot.core.models import Person
-from bot.core.plan import StepName
+from bot.core.past import Past
+from bot.core.plan import Plan, StepName
 from bot.core.ports import AuditLog, Claims
 from bot.core.steps.database import made_by
+
+_JOB = re.compile(r"job (\d+) ")
+"""How a plan's description of a retention job begins; see DumpedJob.description."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,20 @@ class Waiting:
     run_id: str
     target: str
     jobs: tuple[int, ...]
+
+
+def armable(past: Past) -> tuple[int, ...]:
+    """Return the jobs that a run has paused and that may run again without an approver's word."""
+    paused = past.facts.get(StepName.RESTORING_OFF, {}).get("paused", ())
+    jobs = past.facts.get(StepName.JOBS, {})
+    done = {*_numbers(jobs.get("rearmed")), *_numbers(jobs.get("waiting"))}
+    retention = past.plan.retention if isinstance(past.plan, Plan) else ()
+    held = {int(found[1]) for line in retention if (found := _JOB.match(line))}
+    return tuple(n for n in _numbers(paused) if n not in done | held)
+
+
+def _numbers(value: object) -> tuple[int, ...]:
+    return tuple(n for n in value if isinstance(n, int)) if isinstance(value, list | tuple) else ()
 
 
 def waiting_after(log: AuditLog, run_id: str) -> Waiting:

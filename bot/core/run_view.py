@@ -47,6 +47,7 @@ class RunView:
         counts: how many tables, chunks … there are now.
         waiting: retention jobs that an approver may let run again.
         cancelled_by: who asked to stop it, None as long as nobody has.
+        stalled: what was found of it when its process had died, None where it is not so.
         head: the log's head after the newest approval or the end, None where none was posted.
     """
 
@@ -69,6 +70,7 @@ class RunView:
     counts: Mapping[str, int] = field(default_factory=dict)
     waiting: tuple[int, ...] = ()
     cancelled_by: Person | None = None
+    stalled: ev.RunInterrupted | None = None
     head: ev.HeadPosted | None = None
 
     @property
@@ -253,7 +255,18 @@ def _(event: ev.RunFinished, view: RunView) -> RunView:
         requester=view.requester or event.requester,
         counts=event.counts,
         delay="",
+        stalled=None,
     )
+
+
+@_after.register
+def _(event: ev.RunInterrupted, view: RunView) -> RunView:
+    return replace(view, stalled=event)
+
+
+@_after.register
+def _(event: ev.DecisionTaken, view: RunView) -> RunView:  # noqa: ARG001 — it is decided
+    return replace(view, stalled=None)
 
 
 def _ended(

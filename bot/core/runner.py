@@ -168,7 +168,7 @@ class RestoreRun:
         if walk.left:
             why = "; ".join(dict.fromkeys(walk.left.values()))
             told = walk.left.keys() - {StepName.STOP_APPLICATIONS}  # named one by one in why
-            left = left_behind(work.plan, told, cut_over=work.turned)
+            left = left_behind(work.plan, told, turned=work.turned)
             return f"{sentence} Not everything could be undone: {ended(why)} {left}"
         if StepName.DROP_DATABASE in work.facts and work.plan.live and not work.turned:
             gone = f"{work.plan.target.database} was dropped before and is GONE, as drop-first says"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bot.core.gate import SlackGate
+from bot.core.interrupted import Unfinished
 from bot.core.models import Person
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,28 @@ class Runs:
 
     _active: dict[str, ActiveRun] = field(default_factory=dict, init=False)
     _threads: dict[str, threading.Thread] = field(default_factory=dict, init=False)
+    _stalled: dict[str, Unfinished] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def stall(self, run: Unfinished) -> None:
+        """Remember a run that was interrupted and waits for somebody to decide."""
+        with self._lock:
+            self._stalled[run.run_id] = run
+
+    def settle(self, run_id: str) -> Unfinished | None:
+        """Forget a run that waited for somebody to decide, and return it; None for others."""
+        with self._lock:
+            return self._stalled.pop(run_id, None)
+
+    def stalled(self, run_id: str) -> Unfinished | None:
+        """Return a run that waits for somebody to decide, None for others."""
+        with self._lock:
+            return self._stalled.get(run_id)
+
+    def known(self, run_id: str) -> bool:
+        """Whether a run is at work here, or waits for somebody to decide."""
+        with self._lock:
+            return run_id in self._active or run_id in self._stalled
 
     def start(self, run: ActiveRun, work: Callable[[], None]) -> None:
         """Begin a run; ``work`` ends it whatever happens."""

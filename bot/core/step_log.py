@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.core import events as ev
@@ -69,6 +69,11 @@ class StepLog:
                 tail=outcome.tail,
             )
         )
+
+    def found(self, step: StepName, outcome: Outcome) -> None:
+        """Write down that a step, in which an earlier process died, turned out to be done."""
+        self._step, self._started = step, None
+        self.finished(replace(outcome, summary=f"found done: {outcome.summary}"))
 
     def failed(self, error: TsbotError) -> None:
         """Write down that the step failed, and how."""

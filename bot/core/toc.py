@@ -105,6 +105,10 @@ def list_file(entries: Iterable[TocEntry]) -> str:
     return "".join(f"{e.line}\n" for e in entries)
 
 
+NO_TOC = Toc("", None, "", "", ())
+"""Of a dump that cannot be read any more."""
+
+
 def parse_toc(text: str) -> Toc:
     """Read what ``pg_restore -l`` printed, run with TZ=UTC so that its time is in UTC."""
     header = dict(_header(text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
 
@@ -81,9 +81,22 @@ class Walk(Generic[W]):
         if self.work.cancelled() and not self.work.turned:
             raise RunCancelled(f"cancelled before: {SPECS[stage.name].title}")
 
-    def undo(self) -> None:
-        """Take back what was begun, the latest first; one failure never hides the rest."""
-        for stage in reversed(self.begun):
+    def adopt(self, cut_off: StepName | None) -> None:
+        """Take the step in which a process died as done, if it turns out to have been."""
+        for stage in self.begun:
+            if stage.name is cut_off and stage.name not in self.work.facts:
+                outcome = stage.probe(self.work)
+                if outcome is not None:
+                    self.log.found(stage.name, outcome)
+                    self.work.facts[stage.name] = outcome.facts
+
+    def undo(self, stages: Sequence[Stage[W]] | None = None) -> None:
+        """Take back what was begun, the latest first; one failure never hides the rest.
+
+        Args:
+            stages: only these, None for all that were begun.
+        """
+        for stage in reversed(self.begun if stages is None else stages):
             try:
                 summary, ok = stage.undo(self.work), True
             except TsbotError as error:

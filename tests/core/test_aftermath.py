@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bot.core import events as ev
 from bot.core.aftermath import left_behind, standing
+from bot.core.interrupted import Unfinished
 from bot.core.plan import ORDER, StepName
-from bot.core.recovery import Unfinished
+from bot.core.recovery import account
 from tests.core.run_samples import RUN, a_plan, after, planned, requested
 
 STEPS = ORDER[a_plan().target.strategy]
@@ -24,7 +25,7 @@ def died_in(step: StepName) -> str:
     events: list[ev.Event] = [requested(), planned()]
     for name in STEPS[: STEPS.index(step)]:
         events += [begun(name), done(name)]
-    return Unfinished(RUN, (*events, begun(step))).account()
+    return account(Unfinished(RUN, (*events, begun(step))))
 
 
 def test_a_run_killed_in_pg_restore_leaves_three_things_to_do_and_the_applications_are_first() -> (
@@ -49,7 +50,7 @@ def test_nobody_is_told_to_drop_anything_where_the_databases_may_have_changed_pl
     said = died_in(StepName.CUT_OVER)
     assert "Whether tsdb is the old or the restored database has to be looked up first." in said
     assert "DROP" not in said
-    assert said.index("README says") < said.index("docker start grafana")
+    assert said.index("look which database is which") < said.index("docker start grafana")
 
 
 def test_after_the_cut_over_the_restored_database_and_the_kept_one_are_named() -> None:

@@ -105,6 +105,15 @@ class Installation:
         """The audit database."""
         return self.directory / "audit.db"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of tsbot's own that a command is given."""
+        return {
+            "TSBOT_CONFIG": str(self.directory / "tsbot.toml"),
+            f"TSBOT_TARGET_{TARGET.upper()}_PASSWORD": self.password,
+            "SUDO_USER": "dora",
+        }
+
     def having(self, **target: object) -> "Installation":
         """Return the same with other settings of the target."""
         return replace(self, target={**self.target, **target})
@@ -126,7 +135,7 @@ class Installation:
     @contextmanager
     def running(self, *arguments: str) -> Iterator["Running"]:
         """Start a command of tsbot on a terminal of its own; it is ended with the block."""
-        self._write_settings()
+        self.write_settings()
         known = len(self.log())
         master, slave = pty.openpty()
         output = self.directory / f"output-{time.monotonic_ns()}.txt"
@@ -143,7 +152,7 @@ class Installation:
 
     def audit(self, *arguments: str) -> tuple[int, str]:
         """Run `tsbot audit …` and return its exit code and standard output."""
-        self._write_settings()
+        self.write_settings()
         process = self._spawn(
             "audit", *arguments, stdin=subprocess.DEVNULL, output=subprocess.PIPE, session=False
         )
@@ -187,7 +196,8 @@ class Installation:
         query = "SELECT datname FROM pg_database WHERE datname LIKE '%%\\_restore\\_%%'"
         return [name for (name,) in self.database.rows("postgres", query)]
 
-    def _write_settings(self) -> None:
+    def write_settings(self) -> None:
+        """Write tsbot.toml as it is now."""
         lines = [
             "[audit]",
             f"path = {_toml(str(self.audit_path))}",
@@ -201,16 +211,12 @@ class Installation:
     ) -> subprocess.Popen[bytes]:
         ours = ("TSBOT_TARGET_", "SLACK_")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+        environment |= self.environment
         argv = [sys.executable, "-W", "error", "-m", "bot", *arguments]
         return subprocess.Popen(
             argv,
             cwd=ROOT,
-            env={
-                **environment,
-                "TSBOT_CONFIG": str(self.directory / "tsbot.toml"),
-                f"TSBOT_TARGET_{TARGET.upper()}_PASSWORD": self.password,
-                "SUDO_USER": "dora",
-            },
+            env=environment,
             stdin=stdin,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -22,6 +22,7 @@ from bot.adapters.slack.blocks import (
     words,
 )
 from bot.adapters.slack.blocks_buttons import cancel_button
+from bot.adapters.slack.blocks_interrupted import decisions
 from bot.core.cancelling import effect, too_late
 from bot.core.redaction import safe_line
 from bot.core.run_view import GateState, GateView, RunView, StepState, StepView
@@ -63,6 +64,8 @@ def card(view: RunView, permalink: Permalink) -> Look:
         blocks.append(_delay(view.delay))
     if view.finished:
         blocks.append(_outcome(view))
+    elif view.stalled is not None:
+        blocks += decisions(view.stalled)
     else:
         blocks += _cancelling(view)
     kept = f" · {log_head(view.head)}" if view.head else ""
@@ -75,6 +78,8 @@ def summary(view: RunView) -> str:
     what = f"{plain(view.operation, 20).capitalize()} of {plain(view.target, 80) or 'a target'}"
     if view.finished:
         return f"{what}: {plain(view.outcome, 40)}. {plain(view.sentence, 400)}"
+    if view.stalled is not None:
+        return f"{what} was interrupted. {plain(view.stalled.sentence, 400)}"
     step = view.current
     if step is not None:
         left = f", {rough(step.left)} left" if step.left is not None else ""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.adapters.slack.blocks_card import Permalink, card
+from bot.adapters.slack.blocks_interrupted import interrupted
 from bot.adapters.slack.blocks_result import decision, failure, foreseen, result, unwitnessed
 from bot.adapters.slack.outbox import Outbox
 from bot.adapters.slack.pending import Priority
@@ -107,6 +108,8 @@ class SlackPresenter:
             good = event.outcome == "succeeded"
             priority = Priority.DECISION if good else Priority.FAILURE
             self._outbox.announce(channel, run_id, result(view), priority)
+        elif isinstance(event, ev.RunInterrupted):
+            self._outbox.announce(channel, run_id, interrupted(event), Priority.FAILURE)
         elif isinstance(event, ev.ApprovalForeseen):
             self._outbox.announce(channel, run_id, foreseen(event), Priority.DECISION)
         elif isinstance(event, ev.GateClosed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -31,11 +32,36 @@ def _stop(work: Tools) -> Outcome:
         for done, (container, stopped) in enumerate(zip(applications, stopping, strict=True)):
             work.progress(done / len(applications), container.name)
             stopped.result()
-    return Outcome(f"stopped {_names(applications)}", {"stopped": [c.name for c in applications]})
+    return Outcome(f"stopped {_names(applications)}", {"stopped": _listed(work)})
 
 
 def _stop_one(work: Tools, container: Container) -> None:
     work.host.stop(container.id, container.stop_timeout or work.target.stop_timeout)
+
+
+def _all_stopped(work: Tools) -> Outcome | None:
+    if any(container.running for container in _now(work)):
+        return None
+    return Outcome(f"{_names(work.applications)} stopped", {"stopped": _listed(work)})
+
+
+def _all_started(work: Tools) -> Outcome | None:
+    if not all(container.running for container in _now(work)):
+        return None
+    return Outcome(f"{_names(work.applications)} running")
+
+
+def _now(work: Tools) -> Iterator[Container]:
+    """Yield the run's applications as they are now."""
+    planned = {container.id for container in work.applications}
+    for ref in work.target.applications:
+        container = work.host.find(ref)
+        if container.id in planned:
+            yield container
+
+
+def _listed(work: Tools) -> list[str]:
+    return [container.name for container in work.applications]
 
 
 def _start_intent(work: Tools) -> Intent:
@@ -80,5 +106,5 @@ def _start_again(work: Tools) -> str:
     return f"started {_names(work.applications)}" if work.applications else ""
 
 
-STOP = Stage(StepName.STOP_APPLICATIONS, _stop_intent, _stop, undo=_start_again)
-START = Stage(StepName.START_APPLICATIONS, _start_intent, _start, safe=True)
+STOP = Stage(StepName.STOP_APPLICATIONS, _stop_intent, _stop, undo=_start_again, probe=_all_stopped)
+START = Stage(StepName.START_APPLICATIONS, _start_intent, _start, probe=_all_started, safe=True)

@@ -36,6 +36,9 @@ def _intent(work: Work) -> Intent:
 def _cut_over(work: Work) -> Outcome:
     plan = work.plan
     live = plan.target.database
+    if work.found_turned:  # a process died after the renames and before it could say so
+        set_aside = {"ended": 0, "set_aside": plan.set_aside if plan.replaced else ""}
+        return _settle(work, set_aside, 0)
     renames = [(plan.side, live)]
     work.cluster.apply_settings(plan.side, _settings(work))
     if plan.replaced is not None:

@@ -58,6 +58,14 @@ def _drop(work: Work) -> Outcome:
     return Outcome(f"dropped {live.name}", {"oid": live.oid, "settings": settings})
 
 
+def _is_dropped(work: Work) -> Outcome | None:
+    live = work.plan.live
+    if live is None or work.cluster.database_by_oid(live.oid) is not None:
+        return None
+    settings = work.intents.get(StepName.DROP_DATABASE, {}).get("settings")
+    return Outcome(f"dropped {live.name}", {"oid": live.oid, "settings": settings})
+
+
 def _create_intent(work: Work) -> Intent:
     return Intent(f"create database {work.plan.side} from template0", {"name": work.plan.side})
 
@@ -82,6 +90,13 @@ def _drop_side(work: Work) -> str:
     return f"dropped {side.name}"
 
 
+def _is_created(work: Work) -> Outcome | None:
+    side = work.cluster.find_database(work.plan.side)
+    if side is None or side.comment != comment(work.plan):
+        return None
+    return Outcome(f"created {side.name}", {"oid": side.oid, "name": side.name})
+
+
 def _extensions_intent(work: Work) -> Intent:
     return Intent(f"create {', '.join(wanted_extensions(work))}")
 
@@ -99,6 +114,13 @@ def _extensions(work: Work) -> Outcome:
     )
 
 
+def _are_installed(work: Work) -> Outcome | None:
+    installed, names = work.side.extensions(), wanted_extensions(work)
+    if not set(names) <= installed.keys():
+        return None
+    return Outcome("all there", {"extensions": {n: installed[n] for n in names}})
+
+
 def _pre_restore_intent(_: Work) -> Intent:
     return Intent("call timescaledb_pre_restore(): restoring on, background workers off")
 
@@ -110,7 +132,13 @@ def _pre_restore(work: Work) -> Outcome:
     return Outcome("timescaledb.restoring is on")
 
 
-DROP = Stage(StepName.DROP_DATABASE, _drop_intent, _drop)
-CREATE = Stage(StepName.CREATE_DATABASE, _create_intent, _create, undo=_drop_side)
-EXTENSIONS = Stage(StepName.EXTENSIONS, _extensions_intent, _extensions)
-PRE_RESTORE = Stage(StepName.PRE_RESTORE, _pre_restore_intent, _pre_restore)
+def _is_restoring(work: Work) -> Outcome | None:
+    return Outcome("timescaledb.restoring is on") if work.side.restoring() == "on" else None
+
+
+DROP = Stage(StepName.DROP_DATABASE, _drop_intent, _drop, probe=_is_dropped)
+CREATE = Stage(
+    StepName.CREATE_DATABASE, _create_intent, _create, undo=_drop_side, probe=_is_created
+)
+EXTENSIONS = Stage(StepName.EXTENSIONS, _extensions_intent, _extensions, probe=_are_installed)
+PRE_RESTORE = Stage(StepName.PRE_RESTORE, _pre_restore_intent, _pre_restore, probe=_is_restoring)

@@ -33,8 +33,15 @@ def _off_intent(work: Work) -> Intent:
 
 
 def _to_pause(work: Work) -> tuple[int, ...]:
-    """Return the jobs that would run at once: no job's history is in a dump, so all are due."""
-    return tuple(j.id for j in work.side.jobs() if j.scheduled and j.id >= USER_JOBS)
+    """Return the jobs that would run at once: no job's history is in a dump, so all are due.
+
+    Those that an earlier process has paused before it died are among them.
+    """
+    earlier = work.intents.get(StepName.RESTORING_OFF, {}).get("paused", ())
+    ours = set(earlier) if isinstance(earlier, list | tuple) else set()
+    return tuple(
+        j.id for j in work.side.jobs() if j.id >= USER_JOBS and (j.scheduled or j.id in ours)
+    )
 
 
 def _off(work: Work) -> Outcome:

@@ -60,6 +60,8 @@ class Tools(ABC):
         facts: what each step that ended has left for the later ones.
         intents: what was written down before each step that was begun, also by a process that
             died in it.
+        found_turned: whether a run that is taken up again was found to have cut over, though it
+            died before it could say so.
     """
 
     host: ContainerHost
@@ -71,6 +73,7 @@ class Tools(ABC):
     relock: Callable[[], None]
     facts: dict[StepName, Facts] = field(default_factory=dict, kw_only=True)
     intents: dict[StepName, Facts] = field(default_factory=dict, kw_only=True)
+    found_turned: bool = field(default=False, kw_only=True)
 
     @property
     @abstractmethod
@@ -96,7 +99,7 @@ class Tools(ABC):
     def turned(self) -> bool:
         """Whether the databases have changed places, so that there is no way back but another
         change."""
-        return any(step in self.facts for step in TURNING)
+        return self.found_turned or any(step in self.facts for step in TURNING)
 
     def learned(self, step: StepName, key: str) -> list[object]:
         """Return a list that an earlier step left, empty where it did not run."""

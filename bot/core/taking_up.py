@@ -1,0 +1,132 @@
+"""Runs whose process died, taken up again: gone on with, or taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from bot.core.carrying_out import Ending
+from bot.core.dump import DumpReader
+from bot.core.errors import Refused, StepFailed, TsbotError
+from bot.core.lease import Lease
+from bot.core.manifest import NO_MANIFEST, Manifest
+from bot.core.past import Past
+from bot.core.pipeline import stages
+from bot.core.plan import COPY, Plan, StepName
+from bot.core.prepare import Prepared
+from bot.core.runner import RestoreRun
+from bot.core.steps.stage import Work
+from bot.core.survey import has_turned
+from bot.core.toc import NO_TOC, Toc
+from bot.core.walk import Walk
+
+
+@dataclass
+class _TakenUp(RestoreRun):
+    """A restore with a past.
+
+    Args:
+        past: what it had done.
+    """
+
+    past: Past = field(kw_only=True)
+
+    @property
+    def _plan(self) -> Plan:
+        assert isinstance(self.past.plan, Plan), "a restore has a restore's plan"  # noqa: S101
+        return self.past.plan
+
+    def _take_up(self, lease: Lease, toc: Toc, manifest: Manifest) -> Walk[Work]:
+        """Return the walk as it was, by the log and by what is there."""
+        past, plan = self.past, self._plan
+        work = self._work_on(Prepared(plan, toc, manifest, ()), lease)
+        work.facts.update(past.facts)
+        work.intents.update(past.intents)
+        live = work.cluster.find_database(plan.target.database)
+        work.found_turned = has_turned(past, live)
+        walk = Walk(self._log, work, self._pass_gate, plan.gate_first)
+        named = {stage.name: stage for stage in stages(plan)}
+        walk.begun = [named[name] for name in past.begun if name in named]
+        self._walk = walk
+        return walk
+
+
+@dataclass
+class ResumedRestore(_TakenUp):
+    """Goes on from where the log and the probes say that the run was.
+
+    Half a copy is worth nothing: where pg_restore did not end well, it is ended if it lives on,
+    the copy is dropped and made anew. An approval stands if something destructive was begun under
+    it and nothing of the plan has changed; else the gate comes again.
+    """
+
+    def _run(self, lease: Lease) -> Ending:
+        walk = self._take_up(lease, *self._read())
+        work = walk.work
+        if work.turned or self.past.destructive:
+            self._require_approved(work)
+            walk.approved = True
+        else:
+            work.plan = self._again(work.plan)
+        if not work.turned and StepName.PG_RESTORE not in work.facts:
+            self._clear(walk)
+        walk.adopt(self.past.cut_off)
+        walk.through(stages(work.plan))
+        return self._verdict(walk)
+
+    def _read(self) -> tuple[Toc, Manifest]:
+        """Read the dump once more, as much of it as is needed from here on."""
+        file = self._plan.backup.file
+        target = self._plan.target
+        try:
+            container = self.bench.host.find(target.container)
+            reader = DumpReader(self.bench.host, container.id, target.exec_user)
+            toc = reader.toc(file.path)
+            if StepName.ANALYZE in self.past.facts:
+                return toc, reader.catalog(file.path)
+            return toc, reader.read(file.path, count_rows=target.count_rows)
+        except Refused:
+            if self.past.turned:
+                return NO_TOC, NO_MANIFEST
+            raise
+
+    def _require_approved(self, work: Work) -> None:
+        """Raise StepFailed where what was approved is not what is there."""
+        if work.turned:
+            return
+        plan = work.plan
+        now = self.bench.preflight.again(plan)
+        gone = StepName.DROP_DATABASE in self.past.begun and now.live is None
+        same = replace(now, applications=plan.applications, live=plan.live if gone else now.live)
+        if self.past.approved != same.digest():
+            raise StepFailed("what was approved has changed while the bot was away")
+
+    def _clear(self, walk: Walk[Work]) -> None:
+        copied = [stage for stage in walk.begun if stage.name in COPY]
+        walk.undo(copied)
+        if not walk.left.keys().isdisjoint(COPY):
+            raise StepFailed("what is left of the copy could not be removed")
+        walk.begun = [stage for stage in walk.begun if stage not in copied]
+        for name in COPY:
+            walk.work.facts.pop(name, None)
+            walk.work.intents.pop(name, None)
+        walk.work.plan = replace(walk.work.plan, evidence=None)
+
+
+@dataclass
+class UndoneRestore(_TakenUp):
+    """Takes back what the run had begun, which is possible until the databases change places."""
+
+    def _run(self, lease: Lease) -> Ending:
+        walk = self._take_up(lease, NO_TOC, NO_MANIFEST)
+        if walk.work.turned:
+            name = self._plan.target.database
+            raise Refused("too_late", f"{name} is the restored database already; use /rollback.")
+        walk.undo()
+        told = "It was taken back on request, after the bot had died."
+        return ("failed" if walk.left else "cancelled"), self._explain(told)
+
+    def _guarded(self, lease: Lease) -> Ending:
+        try:
+            return self._run(lease)
+        except TsbotError as error:  # nothing was tried: what was there is there still
+            return "failed", self._explain(str(error))

@@ -1,0 +1,132 @@
+"""`tsbot restore` in a process that kills itself with SIGKILL at a chosen point of a chosen step.
+
+Nothing of the product is replaced: its ports are the real ones, with a fuse around them.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bot.app
+import bot.cli.restore
+from bot.__main__ import main
+from bot.cli.terminal import TerminalPresenter
+from bot.core import events as ev
+from bot.core.bench import Bench
+from bot.core.plan import StepName
+from bot.core.ports import Clock
+from bot.settings import TargetSettings
+
+BEFORE, AFTER, WHILE = "before", "after", "while"
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a process dies.
+
+    Args:
+        step: in which step.
+        moment: `before` it acts, its intent being logged; `after` its outcome is logged; `while`
+            it reports progress; or the name of a port's method: right after that returned.
+    """
+
+    step: StepName
+    moment: str
+
+    def __str__(self) -> str:
+        return f"{self.step.value}-{self.moment}"
+
+
+class _Fuse:
+    """Knows the step at work and dies at the point."""
+
+    def __init__(self, point: Point) -> None:
+        self.point = point
+        self.step: StepName | None = None
+
+    def blow(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def shown(self, event: ev.Event) -> None:
+        """Take note of an event; it has been committed to the log."""
+        moments = {ev.StepStarted: BEFORE, ev.StepFinished: AFTER, ev.StepProgressed: WHILE}
+        if isinstance(event, ev.StepStarted):
+            self.step = event.step
+        step = getattr(event, "step", None)
+        if step is self.point.step and moments.get(type(event)) == self.point.moment:
+            self.blow()
+
+    def around(self, port: Any) -> Any:
+        return _Fused(port, self)
+
+
+class _Fused:
+    """A port whose methods die after they have returned."""
+
+    def __init__(self, port: Any, fuse: _Fuse) -> None:
+        self._port, self._fuse = port, fuse
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        if not callable(found):
+            return found
+
+        def called(*args: object, **kwargs: object) -> object:
+            result = found(*args, **kwargs)
+            if name == "database":
+                return self._fuse.around(result)
+            if name == self._fuse.point.moment and self._fuse.step is self._fuse.point.step:
+                self._fuse.blow()
+            return result
+
+        return called
+
+
+def run(argv: list[str], environment: dict[str, str], output: str, point: Point | None) -> None:
+    """Run tsbot's command line in this process, to its end or to the point."""
+    os.environ.clear()
+    os.environ.update(environment)
+    with Path(output).open("w", buffering=1) as sink:
+        os.dup2(sink.fileno(), 1)
+        os.dup2(sink.fileno(), 2)
+        sys.stdout = sink
+        if point is not None:
+            _light(_Fuse(point))
+        sys.exit(main(argv))
+
+
+def _light(fuse: _Fuse) -> None:
+    original: Callable[[TargetSettings, Clock], Bench] = bot.app.bench
+
+    def bench(one: TargetSettings, clock: Clock) -> Bench:
+        made = original(one, clock)
+        return Bench(made.target, fuse.around(made.host), fuse.around(made.cluster), clock)
+
+    class Presenter(TerminalPresenter):
+        def show(self, event: ev.Event) -> None:
+            super().show(event)
+            fuse.shown(event)
+
+    bot.app.bench = bench
+    setattr(bot.cli.restore, "TerminalPresenter", Presenter)  # noqa: B010
+
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["tests.docker.crash"])
+"""Processes that have all modules loaded already: there are many to be killed."""
+
+
+def spawn(
+    argv: list[str], environment: dict[str, str], output: Path, point: Point | None = None
+) -> int:
+    """Run a command line in a process of its own and return how it ended, -9 for a killed one."""
+    process = CONTEXT.Process(target=run, args=(argv, environment, str(output), point))
+    process.start()
+    process.join(120)
+    assert process.exitcode is not None, output.read_text()
+    return process.exitcode

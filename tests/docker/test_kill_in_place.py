@@ -1,0 +1,35 @@
+"""kill -9 of a restore in place before, in and after each step; then gone on with, or undone."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bot.core.models import Strategy
+from tests.docker.crash import Point
+from tests.docker.environment import Prepared
+from tests.docker.killing import Killing, points
+from tests.docker.tsbot import installed
+
+POINTS = tuple(points(Strategy.IN_PLACE))
+
+
+@pytest.fixture(scope="module")
+def killing(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killing]:
+    directory = tmp_path_factory.mktemp("kill-in-place")
+    with installed(prepared, directory) as made:
+        yield Killing.of(made.having(strategy="in-place"), directory)
+
+
+@pytest.mark.parametrize(("number", "point"), tuple(enumerate(POINTS)), ids=map(str, POINTS))
+def test_a_restore_in_place_killed_anywhere_is_resumed_or_taken_back(
+    killing: Killing, number: int, point: Point
+) -> None:
+    run_id = killing.kill(point)
+    possible = killing.decisions(run_id)
+    decision = "undo" if "undo" in possible and number % 2 else "resume"
+    assert decision in possible
+    options = ["--yes"] if decision == "resume" else []
+    code, printed = killing.tsbot("runs", decision, run_id, *options)
+    assert code == 0, printed
+    killing.assert_safe(run_id, restored=decision == "resume")
+    killing.tidy()
