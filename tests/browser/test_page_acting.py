@@ -91,6 +91,7 @@ def test_a_slash_command_is_completed_hinted_and_answered(pages: Open, server: S
         offered = [line.split()[0] for line in ana.text(".options strong").splitlines()]
         assert offered == [
             "/restore",
+            "/rollback",
             "/tsstatus",
             "/refresh",
             "/runjob",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -152,3 +153,20 @@ def test_at_the_end_of_its_time_a_database_is_dropped_with_an_approval_and_not_w
     assert last.ended() == "succeeded", last.sentence
     assert last.started == ["drop_kept"]
     assert brief.site.databases() == {n: o for n, o in before.items() if n != kept}
+
+
+def test_a_rollback_at_its_gate_outlives_the_process_and_is_then_carried_out(
+    site: Site, tmp_path: Path
+) -> None:
+    office = Office(site, tmp_path, {"grace": "1s"}, target={"strategy": "swap"})
+    with office.server:
+        with office.process():
+            restored = swapped(office)
+            run = office.ask("/rollback main")
+            run.until(lambda: run.gates, "a gate")
+        kept = office.site.databases()[set_aside_name(DATABASE, restored.id)]
+        with office.process():
+            run.approve(office["cho"])
+            assert run.ended(RESTORED_S) in {"succeeded", "unverified"}, run.sentence
+    assert (len(run.gates), run.verdicts) == (1, ["approved"])
+    assert office.site.databases()[DATABASE] == kept

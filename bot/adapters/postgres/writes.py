@@ -12,19 +12,32 @@ from bot.adapters.postgres.connection import Connection
 from bot.adapters.postgres.extension import timescaledb_schema
 from bot.core.writes import Written
 
-# Tables of extensions, such as the history that pg_cron writes by itself, are nobody's data.
+# Tables of extensions, such as the history that pg_cron writes by itself, are nobody's data. The
+# catalog's own tables instead of the view of chunks: this is asked while applications are down.
 _COUNTERS = """
-SELECT s.schemaname, s.relname, s.n_tup_ins, s.n_tup_upd, s.n_tup_del
-  FROM pg_catalog.pg_stat_user_tables s
+SELECT {home}, pg_catalog.sum(s.n_tup_ins)::int8, pg_catalog.sum(s.n_tup_upd)::int8,
+       pg_catalog.sum(s.n_tup_del)::int8
+  FROM pg_catalog.pg_stat_user_tables s {chunks}
  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                       AND d.objid = s.relid AND d.deptype = 'e')
+ GROUP BY 1, 2
 """
 
-_CHUNKS = """
-SELECT chunk_schema, chunk_name, hypertable_schema, hypertable_name
-  FROM timescaledb_information.chunks
-"""
+_PLAIN = sql.SQL(_COUNTERS).format(
+    home=sql.SQL("s.schemaname::text, s.relname::text"), chunks=sql.SQL("")
+)
+
+_WITH_CHUNKS = sql.SQL(_COUNTERS).format(
+    home=sql.SQL(
+        "coalesce(h.schema_name, s.schemaname)::text, coalesce(h.table_name, s.relname)::text"
+    ),
+    chunks=sql.SQL(
+        "LEFT JOIN _timescaledb_catalog.chunk c"
+        " ON c.schema_name = s.schemaname AND c.table_name = s.relname"
+        " LEFT JOIN _timescaledb_catalog.hypertable h ON h.id = c.hypertable_id"
+    ),
+)
 
 _TIME_COLUMNS = """
 SELECT d.hypertable_schema, d.hypertable_name, d.column_name
@@ -45,19 +58,12 @@ def counters(connection: Connection) -> Mapping[str, Written]:
     A hypertable's are those of its chunks together. TimescaleDB's own tables are left out, what
     continuous aggregates have materialized among them: no client has written it.
     """
-    homes: dict[tuple[str, str], tuple[str, str]] = {}
-    if timescaledb_schema(connection) is not None:
-        for schema, name, home, table in connection.execute(_CHUNKS).fetchall():
-            homes[schema, name] = (home, table)
-    found: dict[str, Written] = {}
-    for schema, name, inserted, updated, deleted in connection.execute(_COUNTERS).fetchall():
-        home, table = homes.get((schema, name), (schema, name))
-        if home.startswith(_OWN):
-            continue
-        count = Written(inserted, updated, deleted)
-        key = f"{home}.{table}"
-        found[key] = count.plus(found[key]) if key in found else count
-    return found
+    query = _PLAIN if timescaledb_schema(connection) is None else _WITH_CHUNKS
+    return {
+        f"{schema}.{table}": Written(inserted, updated, deleted)
+        for schema, table, inserted, updated, deleted in connection.execute(query).fetchall()
+        if not schema.startswith(_OWN)
+    }
 
 
 def rows_after(connection: Connection, moment: datetime) -> Mapping[str, int] | None:
