@@ -8,7 +8,7 @@ database keeps: they stay with what is set aside. Source: PostgreSQL's system ca
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.core.errors import ContainerNotFound
@@ -17,6 +17,9 @@ from bot.core.models import Check, Restart, Target, Verdict
 from bot.core.ports import Cluster, ContainerHost
 from bot.core.surroundings import Client
 from bot.core.wording import counted, duration, size
+
+PREPARED = "prepared transactions"
+"""The check whose failure means that a rename cannot succeed."""
 
 _NAMED = 5
 _LONG = 60.0
@@ -45,11 +48,9 @@ class Bystanders:
 
     def run(self) -> Iterator[Check]:
         """Yield one check a question."""
-        ask = Inquiry().ask
-        see = "see why it cannot be read, then ask again"
-        for name, question in (
+        yield from _asked(
             ("live database", self._door),
-            ("prepared transactions", self._prepared),
+            (PREPARED, self._prepared),
             ("logical slots", self._slots),
             ("subscriptions", self._subscriptions),
             ("publications", self._publications),
@@ -57,8 +58,16 @@ class Bystanders:
             ("archiving", self._archiving),
             ("clients", self._clients),
             ("other databases", self._others),
-        ):
-            yield ask(name, reading(question), see)
+        )
+
+    def of_exchange(self) -> Iterator[Check]:
+        """Yield what matters where two databases change places and nothing is restored."""
+        yield from _asked(
+            (PREPARED, self._prepared),
+            ("logical slots", self._slots),
+            ("subscriptions", self._subscriptions),
+            ("clients", self._clients),
+        )
 
     def _door(self) -> Answer:
         name = self.target.database
@@ -198,6 +207,12 @@ class Bystanders:
     @property
     def _amount(self) -> str:
         return f"about {size(self.wal)}"
+
+
+def _asked(*questions: tuple[str, Callable[[], Answer]]) -> Iterator[Check]:
+    ask = Inquiry().ask
+    for name, question in questions:
+        yield ask(name, reading(question), "see why it cannot be read, then ask again")
 
 
 def _grouped(clients: Iterable[Client]) -> str:

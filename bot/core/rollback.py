@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.core.bench import Bench
+from bot.core.bystanders import PREPARED, Bystanders
 from bot.core.carrying_out import Ending
 from bot.core.change_plan import ChangePlan
 from bot.core.change_run import ChangeWork
-from bot.core.errors import DatabaseRefused, Refused, Unavailable
+from bot.core.errors import DatabaseRefused, PreflightFailed, Refused, Unavailable
 from bot.core.kept import Exchange, Kept, came_to_serve, choose_kept, exchanges, kept_databases
-from bot.core.models import Container, DatabaseFacts, Restart, Target
+from bot.core.models import Container, DatabaseFacts, Restart, Target, Verdict
 from bot.core.plan import StepName, rejected_name
 from bot.core.ports import AuditLog, Database
 from bot.core.server_checks import ServerChecks
@@ -72,6 +73,7 @@ class RollBack:
 
         Raises:
             Refused: there is no such database, or it is no longer shut.
+            PreflightFailed: something keeps the live database from being renamed.
         """
         bench, kept = self.bench, self.choose()
         target = bench.target
@@ -82,6 +84,7 @@ class RollBack:
                 f'ALTER DATABASE "{kept.facts.name}" ALLOW_CONNECTIONS false.',
             )
         live = bench.cluster.find_database(target.database)
+        neighbours = _neighbours(bench) if live else ()
         aside = rejected_name(target.database, run_id)
         arrival = came_to_serve(exchanges(self.log, target.name), live.oid) if live else None
         return ChangePlan(
@@ -103,7 +106,7 @@ class RollBack:
             },
             lines=tuple(_lines(bench, kept, live, arrival)),
             reason=self.reason,
-            warnings=tuple(_warnings(kept, target)),
+            warnings=(*_warnings(kept, target), *neighbours),
         )
 
     def stages(self, plan: ChangePlan) -> Sequence[Stage[ChangeWork]]:
@@ -135,6 +138,19 @@ class RollBack:
 def _running(bench: Bench) -> tuple[Container, ...]:
     found = (bench.host.find(ref) for ref in bench.target.applications)
     return tuple(c for c in found if c.running)
+
+
+def _neighbours(bench: Bench) -> tuple[str, ...]:
+    """Return what approvers should know of those who use the live database.
+
+    Raises:
+        PreflightFailed: a prepared transaction, which no session can be ended for.
+    """
+    checks = tuple(Bystanders(bench.target, bench.host, bench.cluster, wal=0).of_exchange())
+    blocking = [c for c in checks if c.name == PREPARED and not c.passed]
+    if blocking:
+        raise PreflightFailed([f"{c.name}: {c.evidence} ({c.remedy})" for c in blocking])
+    return tuple(f"{c.name}: {c.evidence}" for c in checks if c.verdict is not Verdict.OK)
 
 
 def _loss(kept: Kept, live: DatabaseFacts | None, aside: str, now: datetime) -> str:

@@ -23,6 +23,10 @@ def installation(
     prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     with installed(prepared, tmp_path_factory.mktemp("rollback")) as made:
+        with made.database.connect() as connection:
+            connection.execute("ALTER SYSTEM SET max_prepared_transactions = 5")
+        made.database.container.restart()
+        made.database.wait_until_ready("postgres")
         yield made.having(strategy="swap")
 
 
@@ -168,6 +172,22 @@ def test_a_run_that_keeps_nothing_is_refused_with_a_list_of_those_that_do(
     assert refused.exit_code == 2
     assert "Run 00000000 has no kept database on prod; name one of: " in refused.output
     assert "set aside" in refused.output
+    assert installation.state() == before
+
+
+def test_a_prepared_transaction_is_found_before_anything_is_stopped(
+    back: Back, installation: Installation
+) -> None:
+    with installation.database.connect(DATABASE) as connection:
+        connection.execute("BEGIN; CREATE TABLE public.half (n int)")
+        connection.execute("PREPARE TRANSACTION 'half'")
+    before = installation.state()
+    refused = installation.rollback("--yes")
+    with installation.database.connect(DATABASE) as connection:
+        connection.execute("ROLLBACK PREPARED 'half'")
+    assert refused.exit_code == 1
+    assert "ROLLBACK PREPARED 'half'" in refused.output
+    assert refused.outcome.draft.status == "refused"
     assert installation.state() == before
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.core.errors import DatabaseRefused, Unavailable
+from bot.core.models import Facts
 from bot.core.ports import Database
 from bot.core.steps.stage import Tools
 from bot.core.wording import shortened
@@ -48,11 +49,18 @@ def armed_retention(database: Database) -> list[str] | None:
     except (DatabaseRefused, Unavailable):
         return None
     return [
-        f"job {job.id} on {shortened(job.hypertable, 120)}, drop_after "
-        f"{job.config.get('drop_after', 'unknown')}"
+        f"job {job.id} on {shortened(job.hypertable, 120)}, {_limit(job.config)}"
         for job in jobs
         if job.drops_data and job.scheduled
     ]
+
+
+def _limit(config: Facts) -> str:
+    """Return what a policy drops; TimescaleDB knows two ways to say it."""
+    for key in ("drop_after", "drop_created_before"):
+        if key in config:
+            return f"{key} {config[key]}"
+    return "drop_after unknown"
 
 
 def note_written(database: Database) -> dict[str, list[int]] | None:
