@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot.adapters.audit_log import AuditStore
 from bot.adapters.clock import SystemClock
-from bot.cli import audit, check, demo, restore, rollback, run, runs
+from bot.cli import audit, check, demo, repair, restore, rollback, run, runs
 from bot.core.errors import Refused, SettingsInvalid, TsbotError
 from bot.core.redaction import Secrets
 from bot.manifest import manifest_yaml
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     run.register(commands)
     restore.register(commands)
     rollback.register(commands)
+    repair.register(commands)
     check.register(commands)
     runs.register(commands)
     audit.register(commands)

@@ -53,6 +53,11 @@ def rollback(desk: Desk, origin: Origin, text: str) -> Look:
     return begun("The rollback", desk.rollback(origin, text))
 
 
+def repair(desk: Desk, origin: Origin, text: str) -> Look:
+    """Start a repair."""
+    return begun("The repair", desk.repair(origin, text))
+
+
 def tsstatus(desk: Desk, origin: Origin, text: str) -> Look:
     """Show the five points and what is behind them."""
     return status_page(*desk.status(origin, text))
@@ -80,6 +85,7 @@ LISTENERS: Mapping[str, Command] = {
     "/tsstatus": tsstatus,
     "/refresh": refresh,
     "/runjob": runjob,
+    "/repair": repair,
     "/backups": list_backups,
     "/audit": audit,
     "/tshelp": tshelp,

@@ -15,6 +15,7 @@ from bot.cli.audit_export import COLUMNS
 from bot.core.models import Strategy
 from bot.core.permissions import BUTTONS, COMMANDS
 from bot.core.plan import ORDER, SPECS, StepName
+from bot.core.remedies import SEQUENCE
 from bot.manifest import APP_TOKEN_SCOPES, BOT_EVENTS, HTTP_PATH, SCOPES
 from bot.settings import DocumentedKey, documented_keys, load_settings
 from tests.browser import conftest as browser
@@ -82,7 +83,7 @@ def expected_scopes() -> list[Row]:
     return [[code(name), meaning] for name, meaning in SCOPES.items()]
 
 
-COMMAND_WORDS = "audit|restore|rollback|manifest|check|runs|run|health"
+COMMAND_WORDS = "audit|restore|repair|rollback|manifest|check|runs|run|health"
 
 
 def expected_options() -> list[Row]:
@@ -169,6 +170,12 @@ def test_the_steps_stand_in_their_order_with_number_and_what_is_destructive() ->
     assert [cells[:3] for cells in told] == expected
 
 
+def test_the_steps_of_a_repair_stand_in_their_order_with_what_needs_approval() -> None:
+    expected = [[SPECS[n].title, "yes" if SPECS[n].destructive else ""] for n in SEQUENCE]
+    told = table("step of a repair", "needs approval", "what is found, and what happens")
+    assert [cells[:2] for cells in told] == expected
+
+
 def test_every_outcome_of_a_run_is_explained_and_no_other() -> None:
     told = table("outcome", "meaning", "the live database is", "do")
     assert [cells[0] for cells in told] == [code(outcome) for outcome in OUTCOMES]
@@ -181,7 +188,7 @@ def test_every_column_of_the_audit_log_stands_and_no_other() -> None:
 def test_what_is_called_missing_is_missing() -> None:
     paragraph = README.split("**Not yet.**")[1].split("\n\n")[0]
     missing = set(re.findall(r"`(/[a-z]+)`", paragraph))
-    assert missing - {"/restore"} == {"/repair"}
+    assert missing - {"/restore"} == set()
     assert not (missing - {"/restore"}) & {command.name for command in COMMANDS}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.core.audit import canonical
-from bot.core.models import Container, Target
+from bot.core.models import Check, Container, Target
 from bot.core.plan import SPECS, StepName, StepSpec
 
 
@@ -30,6 +30,7 @@ class ChangePlan:
             shown, not digested.
         reason: why, in the requester's words.
         warnings: what may go wrong.
+        checks: what was found while it was made; shown, not digested.
     """
 
     run_id: str
@@ -45,6 +46,7 @@ class ChangePlan:
     lines: tuple[str, ...] = ()
     reason: str = ""
     warnings: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     @property
     def steps(self) -> tuple[StepSpec, ...]:

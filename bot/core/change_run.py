@@ -139,17 +139,16 @@ class ChangeRun:
     def _stages(self, work: ChangeWork) -> Iterator[Stage[ChangeWork]]:
         """Yield the stages that need no approval, then look again: they may have mended what the
         others were for, or may not have been enough."""
-        harmless = tuple(takewhile(lambda s: not SPECS[s.name].destructive, self._of(work)))
-        yield from harmless
-        if harmless:
+        while harmless := tuple(takewhile(_harmless, self._left(work))):
+            yield from harmless
             plan = self.change.plan(self.run_id)
             if plan.digest() != work.plan.digest():
-                work.plan = plan
                 self._log.planned(plan)
-        yield from self._of(work)
+            work.plan = plan
+        yield from self._left(work)
 
-    def _of(self, work: ChangeWork) -> Sequence[Stage[ChangeWork]]:
-        return self.change.stages(work.plan)
+    def _left(self, work: ChangeWork) -> Sequence[Stage[ChangeWork]]:
+        return [s for s in self.change.stages(work.plan) if s.name not in work.facts]
 
     def _planned(self) -> ChangePlan:
         self._log.started(StepName.PREFLIGHT, Intent("look at everything"))
@@ -158,7 +157,7 @@ class ChangeRun:
         except TsbotError as error:
             self._log.failed(error)
             raise
-        self._log.finished(Outcome(plan.title))
+        self._log.finished(Outcome(plan.title, checks=plan.checks))
         self._log.planned(plan)
         return plan
 
@@ -183,7 +182,15 @@ class ChangeRun:
         if walk.left:
             why = "; ".join(dict.fromkeys(walk.left.values()))
             return f"{sentence} Not everything could be undone: {ended(why)}"
+        stays = [SPECS[s.name].title for s in walk.begun if s.lasting and s.name in walk.work.facts]
+        if stays:
+            return f"{sentence} This was done before and stays: {', '.join(stays)}."
         return f"{sentence} What was begun was undone."
+
+
+def _harmless(stage: Stage[ChangeWork]) -> bool:
+    """Whether it may go before the approval; the checklist judges the whole, and comes last."""
+    return not SPECS[stage.name].destructive and stage.name is not StepName.CHECKLIST
 
 
 def _drift(old: ChangePlan, new: ChangePlan) -> str:

@@ -7,6 +7,7 @@ from bot.core.change_plan import ChangePlan
 from bot.core.change_run import Change
 from bot.core.drop_kept import CLEAN_UP, DropKept
 from bot.core.ports import AuditLog
+from bot.core.repair import REPAIR, Repair
 from bot.core.rollback import ROLLBACK, RUN, RollBack
 from bot.core.steps.swap_back import KEPT_OID
 
@@ -17,4 +18,6 @@ def change_of(plan: ChangePlan, bench: Bench, log: AuditLog) -> Change | None:
         return RollBack(bench, log, plan.subject[RUN], plan.reason)
     if plan.operation == CLEAN_UP:
         return DropKept(bench, log, int(plan.subject[KEPT_OID]), plan.reason)
+    if plan.operation == REPAIR:
+        return Repair(bench, log)
     return None

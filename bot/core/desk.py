@@ -23,6 +23,7 @@ from bot.core.permissions import (
 )
 from bot.core.points import checklist
 from bot.core.refresh import ALL, pick
+from bot.core.repair import REPAIR, Repair
 from bot.core.requests import (
     new_run_id,
     parse_refresh,
@@ -104,6 +105,18 @@ class Desk(Clicks):
                 pick(database.continuous_aggregates(), request.view)
             asked = self._asked("refresh", bench, origin, text)
             self.launcher.refresh(asked, request, bench)
+            return asked.run_id
+
+    def repair(self, origin: Origin, text: str) -> str:
+        """Start a repair and return the run's id.
+
+        Raises:
+            Refused: not allowed, no such target, or it is busy.
+        """
+        with self._command(origin, "/repair", text):
+            bench = choose(self.benches, parse_target(text, self.benches))
+            asked = self._asked(REPAIR, bench, origin, text)
+            self.launcher.change(asked, Repair(bench, self.log), bench)
             return asked.run_id
 
     def refresh_all(self, origin: Origin, target: str) -> str:

@@ -92,6 +92,12 @@ COMMANDS: tuple[CommandSpec, ...] = (
         "Run one job now, and see what it did",
         Who.REQUESTER,
     ),
+    CommandSpec(
+        "/repair",
+        "[target]",
+        "Put right what keeps automatic refresh from working",
+        Who.REQUESTER,
+    ),
     CommandSpec("/backups", "[target]", "List the dumps that can be restored", Who.MEMBER),
     CommandSpec("/audit", "[run|@user|since=…]", "Who did what, and when", Who.MEMBER),
     CommandSpec("/tshelp", "", "What you may do here", Who.ANYONE),

@@ -35,6 +35,12 @@ class StepName(StrEnum):
     RUN_RETENTION = "run_retention"
     SWAP_BACK = "swap_back"
     DROP_KEPT = "drop_kept"
+    REPAIR_ACCESS = "repair_access"
+    REPAIR_RETENTION = "repair_retention"
+    REPAIR_RESTORING = "repair_restoring"
+    REPAIR_WORKERS = "repair_workers"
+    REPAIR_SETTINGS = "repair_settings"
+    REPAIR_LAUNCHER = "repair_launcher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,12 @@ SPECS: Mapping[StepName, StepSpec] = {
         StepSpec(StepName.RUN_RETENTION, "", "Run the retention job", destructive=True),
         StepSpec(StepName.SWAP_BACK, "", "Swap back", destructive=True),
         StepSpec(StepName.DROP_KEPT, "", "Drop the kept database", destructive=True),
+        StepSpec(StepName.REPAIR_ACCESS, "", "Open the database again"),
+        StepSpec(StepName.REPAIR_RETENTION, "", "Hold retention back"),
+        StepSpec(StepName.REPAIR_RESTORING, "", "Reset restoring"),
+        StepSpec(StepName.REPAIR_WORKERS, "", "Wake the workers"),
+        StepSpec(StepName.REPAIR_SETTINGS, "", "Change server settings", destructive=True),
+        StepSpec(StepName.REPAIR_LAUNCHER, "", "End TimescaleDB's launcher", destructive=True),
     )
 }
 

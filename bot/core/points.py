@@ -70,7 +70,7 @@ def _jobs_scheduled(status: Status, expected: Expectations) -> Check:
     ours = [j for j in status.jobs if j.id >= USER_JOBS]
     armed = [j for j in ours if j.scheduled]
     idle = [j for j in armed if j.next_start is None and not j.running]
-    late = [j for j in armed if _overdue(j, status.at)]
+    late = [j for j in armed if overdue(j, status.at)]
     if idle:
         numbers = ", ".join(str(j.id) for j in idle)
         return Check(name, Verdict.FAILED, f"no next start: {numbers}", "see the workers")
@@ -114,8 +114,8 @@ def _proven(name: str, shown: str, proofs: Sequence[Check]) -> Check:
     return Check(name, Verdict.OK, f"{shown}{seen}")
 
 
-def _overdue(job: Job, now: datetime) -> bool:
-    """A start in the past by more than the interval is a job that nobody schedules."""
+def overdue(job: Job, now: datetime) -> bool:
+    """Whether a job's start lies in the past by more than its interval: nobody schedules it."""
     if job.next_start is None or job.running:
         return False
     return now - job.next_start > max(job.interval, _PATIENCE)

@@ -12,7 +12,7 @@ from bot.core.bench import Bench, choose
 from bot.core.claiming import Claiming
 from bot.core.errors import Refused
 from bot.core.journal import Journal, event_of
-from bot.core.models import Person
+from bot.core.models import DatabaseFacts, Person
 from bot.core.past import Past
 from bot.core.plan import Plan, StepName
 from bot.core.ports import AuditLog, Claims
@@ -20,6 +20,9 @@ from bot.core.steps.database import made_by
 
 _JOB = re.compile(r"job (\d+) ")
 """How a plan's description of a retention job begins; see DumpedJob.description."""
+
+HOLDING = frozenset({StepName.JOBS, StepName.REPAIR_RETENTION})
+"""Steps that leave retention jobs paused, their ids under ``waiting``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,13 @@ class Waiting:
         run_id: of that restore.
         target: of that restore.
         jobs: their ids.
+        oid: of the database they are in, 0 where it is known by its comment.
     """
 
     run_id: str
     target: str
     jobs: tuple[int, ...]
+    oid: int = 0
 
 
 def armable(past: Past) -> tuple[int, ...]:
@@ -63,10 +68,13 @@ def waiting_after(log: AuditLog, run_id: str) -> Waiting:
         event = event_of(entry)
         if isinstance(event, ev.RetentionArmed):
             raise Refused("already_armed", f"Retention of run {run_id} runs again already.")
-        if isinstance(event, ev.StepFinished) and event.step is StepName.JOBS:
-            jobs = event.facts.get("waiting")
+        if isinstance(event, ev.StepFinished) and event.step in HOLDING:
+            jobs, oid = event.facts.get("waiting"), event.facts.get("oid")
             if isinstance(jobs, list | tuple) and jobs:
-                return Waiting(run_id, entry.draft.target, tuple(int(j) for j in jobs))
+                numbers = tuple(int(j) for j in jobs)
+                return Waiting(
+                    run_id, entry.draft.target, numbers, oid if isinstance(oid, int) else 0
+                )
     raise Refused("nothing_waits", f"Run {run_id} left no retention job waiting.")
 
 
@@ -84,11 +92,11 @@ def arm(
     bench = choose(benches, waiting.target)
     with Claiming(claims).held(bench, f"{waiting.run_id}-retention", "tsbot"):
         serving = bench.cluster.find_database(bench.target.database)
-        if serving is None or serving.comment != made_by(waiting.run_id, serving.name):
+        if serving is None or not _its_own(serving, waiting):
             raise Refused(
                 "another_database",
                 f"{bench.target.database} is no longer the database that run {waiting.run_id} "
-                "restored; nothing was armed.",
+                f"{'repaired' if waiting.oid else 'restored'}; nothing was armed.",
             )
         journal.record(
             ev.RetentionArmed(
@@ -98,3 +106,9 @@ def arm(
         database = bench.cluster.database(bench.target.database)
         database.set_scheduled(waiting.jobs, True)
         database.restart_workers()
+
+
+def _its_own(serving: DatabaseFacts, waiting: Waiting) -> bool:
+    if waiting.oid:
+        return serving.oid == waiting.oid
+    return serving.comment == made_by(waiting.run_id, serving.name)

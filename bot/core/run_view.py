@@ -46,6 +46,7 @@ class RunView:
         seconds: how long it took in all.
         counts: how many tables, chunks … there are now.
         waiting: retention jobs that an approver may let run again.
+        waiting_since: the run that left them paused, where it is another one.
         cancelled_by: who asked to stop it, None as long as nobody has.
         stalled: what was found of it when its process had died, None where it is not so.
         head: the log's head after the newest approval or the end, None where none was posted.
@@ -69,6 +70,7 @@ class RunView:
     seconds: float = 0.0
     counts: Mapping[str, int] = field(default_factory=dict)
     waiting: tuple[int, ...] = ()
+    waiting_since: str = ""
     cancelled_by: Person | None = None
     stalled: ev.RunInterrupted | None = None
     head: ev.HeadPosted | None = None
@@ -215,9 +217,10 @@ def _(event: ev.StepProgressed, view: RunView) -> RunView:
 
 @_after.register
 def _(event: ev.StepFinished, view: RunView) -> RunView:
-    waiting = event.facts.get("waiting") if event.step is StepName.JOBS else None
+    waiting, since = event.facts.get("waiting"), event.facts.get("waiting_since")
     if isinstance(waiting, list | tuple):
-        view = replace(view, waiting=tuple(int(job) for job in waiting))
+        numbers = tuple(int(job) for job in waiting)
+        view = replace(view, waiting=numbers, waiting_since=str(since or ""))
     return _ended(view, event.step, StepState.DONE, event.summary, event.seconds)
 
 

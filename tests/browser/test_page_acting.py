@@ -95,6 +95,7 @@ def test_a_slash_command_is_completed_hinted_and_answered(pages: Open, server: S
             "/tsstatus",
             "/refresh",
             "/runjob",
+            "/repair",
             "/backups",
             "/audit",
             "/tshelp",

@@ -30,6 +30,7 @@ def test_each_command_is_for_the_people_the_design_names() -> None:
         "/rollback": Who.REQUESTER,
         "/refresh": Who.REQUESTER,
         "/runjob": Who.REQUESTER,
+        "/repair": Who.REQUESTER,
         "/tsstatus": Who.MEMBER,
         "/backups": Who.MEMBER,
         "/audit": Who.MEMBER,

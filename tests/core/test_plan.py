@@ -64,6 +64,8 @@ def test_what_takes_something_away_is_marked_destructive() -> None:
         StepName.SWAP_BACK,
         StepName.DROP_KEPT,
         StepName.RUN_RETENTION,
+        StepName.REPAIR_SETTINGS,
+        StepName.REPAIR_LAUNCHER,
     }
 
 

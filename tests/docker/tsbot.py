@@ -128,6 +128,11 @@ class Installation:
         with self.running("rollback", *arguments) as running:
             return running.finish()
 
+    def repair(self, *arguments: str) -> Finished:
+        """Run `tsbot repair` to its end, without a terminal."""
+        with self.running("repair", *arguments) as running:
+            return running.finish()
+
     def restoring(self, *arguments: str) -> AbstractContextManager["Running"]:
         """Start `tsbot restore` on a terminal of its own; it is ended with the block."""
         return self.running("restore", *arguments)

@@ -116,7 +116,7 @@ def test_a_button_for_a_run_that_has_ended_says_so(bot: LiveBot, workspace: Work
 
 
 def test_help_shows_what_each_person_may_do(bot: LiveBot, workspace: Workspace) -> None:
-    for who, denied in (("ana", 0), ("dan", 4)):
+    for who, denied in (("ana", 0), ("dan", 5)):
         bot.ask(who, "/tshelp")
         shown = str(Person(workspace, who).ephemerals("ops")[-1].blocks)
         assert shown.count("(not you)") == denied

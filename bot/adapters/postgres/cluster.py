@@ -7,13 +7,22 @@ from contextlib import contextmanager
 
 from psycopg.rows import class_row
 
-from bot.adapters.postgres import databases, extension, files, roles, sessions, settings
+from bot.adapters.postgres import (
+    databases,
+    extension,
+    files,
+    roles,
+    server_settings,
+    sessions,
+    settings,
+)
 from bot.adapters.postgres.connection import LOCK_TIMEOUT, STATUS_TIMEOUT, Connector
 from bot.adapters.postgres.database import PostgresDatabase
 from bot.adapters.postgres.surroundings import ServerSurroundings
 from bot.core.database_settings import DatabaseSettings
 from bot.core.models import BackupFile, DatabaseFacts, ServerIdentity, Session
 from bot.core.roles import Role
+from bot.core.server_setting import ServerSetting
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for the server to answer."""
@@ -93,6 +102,16 @@ class PostgresCluster(ServerSurroundings):
             row = connection.execute(query, [name]).fetchone()
             return None if row is None else row[0]
 
+    def server_setting(self, name: str) -> ServerSetting | None:
+        """Return a setting with where it comes from, None where it is unknown."""
+        with self._connector.session(statement_timeout=STATUS_TIMEOUT) as connection:
+            return server_settings.read(connection, name)
+
+    def change_setting(self, name: str, value: str) -> None:
+        """ALTER SYSTEM SET, and let the server read its files again."""
+        with self._connector.session(lock_timeout=LOCK_TIMEOUT) as connection:
+            server_settings.change(connection, name, value)
+
     def available_extensions(self) -> Mapping[str, frozenset[str]]:
         """Return the versions of each extension this image ships."""
         with self._connector.session() as connection:
@@ -160,6 +179,11 @@ class PostgresCluster(ServerSurroundings):
         """Set ALLOW_CONNECTIONS, committed at once."""
         with self._connector.session(lock_timeout=LOCK_TIMEOUT) as connection:
             databases.allow_connections(connection, name, allowed)
+
+    def limit_connections(self, name: str, limit: int) -> None:
+        """Set a database's CONNECTION LIMIT, -1 for none."""
+        with self._connector.session(lock_timeout=LOCK_TIMEOUT) as connection:
+            databases.limit_connections(connection, name, limit)
 
     def database_settings(self, name: str) -> DatabaseSettings | None:
         """Return grants, connection limit and settings of a database, except

@@ -76,6 +76,15 @@ class PostgresDatabase:
         with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
             return restoring.layers(connection)
 
+    def reset_restoring(self, layer: RestoringLayer) -> None:
+        """Take timescaledb.restoring away at one layer.
+
+        Raises:
+            DatabaseRefused: also where no statement reaches that layer.
+        """
+        with self._connector.session(self.name, lock_timeout=LOCK_TIMEOUT) as connection:
+            restoring.reset(connection, layer)
+
     def restart_workers(self) -> None:
         """Send this database's scheduler a restart, in autocommit."""
         with self._connector.session(self.name) as connection:

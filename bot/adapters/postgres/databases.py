@@ -102,6 +102,12 @@ def allow_connections(connection: Connection, name: str, allowed: bool) -> None:
     connection.execute(statement.format(sql.Identifier(name), sql.Literal(allowed)))
 
 
+def limit_connections(connection: Connection, name: str, limit: int) -> None:
+    """Set how many sessions a database takes, superusers' not counted; -1 for no limit."""
+    statement = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}")
+    connection.execute(statement.format(sql.Identifier(name), sql.Literal(limit)))
+
+
 def rename(connection: Connection, renames: Sequence[tuple[str, str]]) -> None:
     """Rename databases, all of them or none.
 

@@ -7,7 +7,11 @@ from psycopg.rows import class_row
 
 from bot.adapters.postgres.connection import Connection
 from bot.adapters.postgres.extension import timescaledb_function, timescaledb_schema
+from bot.core.errors import DatabaseRefused
 from bot.core.models import RestoringLayer
+
+ALL_ROLES = "all roles"
+_NAME = sql.Identifier("timescaledb", "restoring")
 
 _LAYERS = """
 SELECT CASE WHEN s.setrole = 0 AND s.setdatabase <> 0 THEN 'database'
@@ -59,6 +63,30 @@ def layers(connection: Connection) -> tuple[RestoringLayer, ...]:
     timescaledb_schema(connection)
     with connection.cursor(row_factory=class_row(RestoringLayer)) as cursor:
         return tuple(cursor.execute(_LAYERS).fetchall())
+
+
+def reset(connection: Connection, layer: RestoringLayer) -> None:
+    """Take the setting away where a statement can; see the port.
+
+    Raises:
+        DatabaseRefused: it stands in a file or on the command line.
+    """
+    timescaledb_schema(connection)  # or the name is unknown to ALTER SYSTEM
+    database = sql.Identifier(connection.info.dbname)
+    role = sql.SQL("ALL") if layer.detail == ALL_ROLES else sql.Identifier(layer.detail)
+    statements = {
+        "database": sql.SQL("ALTER DATABASE {} RESET {}").format(database, _NAME),
+        "role": sql.SQL("ALTER ROLE {} RESET {}").format(role, _NAME),
+        "database and role": sql.SQL("ALTER ROLE {} IN DATABASE {} RESET {}").format(
+            role, database, _NAME
+        ),
+        "system": sql.SQL("ALTER SYSTEM RESET {}").format(_NAME),
+    }
+    if layer.where not in statements or (layer.where == "system" and ":" not in layer.detail):
+        raise DatabaseRefused(f"timescaledb.restoring in {layer.detail} is reset by no statement")
+    connection.execute(statements[layer.where])
+    if layer.where == "system":
+        connection.execute("SELECT pg_catalog.pg_reload_conf()")
 
 
 def restart_workers(connection: Connection) -> None:

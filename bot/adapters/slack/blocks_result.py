@@ -30,10 +30,12 @@ from bot.adapters.slack.blocks_buttons import buttons
 from bot.adapters.slack.blocks_card import OUTCOMES
 from bot.adapters.slack.blocks_change import body as plan_body
 from bot.core.events import ApprovalForeseen
+from bot.core.findings import REFRESH_ALL as REFRESH_ALL_COMMAND
 from bot.core.models import Check, Person, Verdict
 from bot.core.permissions import ARM_RETENTION, REFRESH_ALL, ROLL_BACK
 from bot.core.plan import Plan, StepName
 from bot.core.redaction import safe_line, safe_text, tail
+from bot.core.repair import REPAIR
 from bot.core.run_view import GateView, RunView, StepState, StepView
 from bot.core.wording import duration, shortened
 
@@ -146,7 +148,9 @@ def _for(person: Person | None) -> list[Json]:
 
 
 def _offers(view: RunView) -> list[Json]:
-    """Return what may be done next, after a restore whose database serves."""
+    """Return what may be done next: after a restore whose database serves, or a repair."""
+    if view.operation == REPAIR:
+        return _offers_of_repair(view)
     restored = view.step(StepName.CUT_OVER)
     if view.operation != "restore" or restored is None or restored.state is not StepState.DONE:
         return []
@@ -154,6 +158,14 @@ def _offers(view: RunView) -> list[Json]:
     kept = isinstance(view.plan, Plan) and view.plan.replaced is not None
     back = [(ROLL_BACK, view.run_id)] if kept else []
     return [buttons((REFRESH_ALL, view.target), *armed, *back)]
+
+
+def _offers_of_repair(view: RunView) -> list[Json]:
+    checks = view.checks.get(StepName.CHECKLIST, ())
+    empty = any(c.remedy == REFRESH_ALL_COMMAND and not c.passed for c in checks)
+    refresh = [(REFRESH_ALL, view.target)] if empty else []
+    armed = [(ARM_RETENTION, view.waiting_since or view.run_id)] if view.waiting else []
+    return [buttons(*refresh, *armed)] if refresh or armed else []
 
 
 def _dry_run(view: RunView) -> list[Json]:

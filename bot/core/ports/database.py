@@ -21,6 +21,7 @@ from bot.core.models import (
 )
 from bot.core.ports.surroundings import Surroundings
 from bot.core.roles import Role
+from bot.core.server_setting import ServerSetting
 from bot.core.sql_names import Relation
 from bot.core.writes import Written
 
@@ -56,6 +57,15 @@ class Database(Protocol):
 
     def restoring_layers(self) -> tuple[RestoringLayer, ...]:
         """Return every place where timescaledb.restoring is set, off as well as on."""
+        ...
+
+    def reset_restoring(self, layer: RestoringLayer) -> None:
+        """Take timescaledb.restoring out of the settings of this database, of a role or of the
+        server, which then reads its files again.
+
+        Raises:
+            DatabaseRefused: also where no statement reaches that layer.
+        """
         ...
 
     def restart_workers(self) -> None:
@@ -175,6 +185,14 @@ class Cluster(Surroundings, Protocol):
         """Return a server setting, None where it is unknown."""
         ...
 
+    def server_setting(self, name: str) -> ServerSetting | None:
+        """Return a setting with where it comes from, None where it is unknown."""
+        ...
+
+    def change_setting(self, name: str, value: str) -> None:
+        """ALTER SYSTEM SET, and let the server read its files again."""
+        ...
+
     def available_extensions(self) -> Mapping[str, frozenset[str]]:
         """Return the versions of each extension this image ships."""
         ...
@@ -222,6 +240,10 @@ class Cluster(Surroundings, Protocol):
 
     def allow_connections(self, name: str, allowed: bool) -> None:
         """Set ALLOW_CONNECTIONS, committed at once."""
+        ...
+
+    def limit_connections(self, name: str, limit: int) -> None:
+        """Set a database's CONNECTION LIMIT, -1 for none."""
         ...
 
     def database_settings(self, name: str) -> DatabaseSettings | None:

@@ -188,3 +188,8 @@ class Stage(Generic[W]):
     undo: Callable[[W], str] = _nothing
     probe: Callable[[W], Outcome | None] = _to_be_done
     safe: bool = False
+
+    @property
+    def lasting(self) -> bool:
+        """Whether nothing takes back what it does."""
+        return self.undo is _nothing

@@ -1,0 +1,171 @@
+"""What a repair looks at: the status, and beside it what the log knows of runs that broke off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core import events as ev
+from bot.core.aftermath import standing
+from bot.core.audit import Query
+from bot.core.bench import Bench
+from bot.core.errors import DatabaseUnavailable, Refused
+from bot.core.journal import event_of, events_of
+from bot.core.last_restore import broken_off, last_restore
+from bot.core.models import Container, DatabaseFacts, Target
+from bot.core.plan import TURNING, StepName
+from bot.core.ports import AuditLog, Cluster
+from bot.core.retention import HOLDING, Waiting, waiting_after
+from bot.core.server_checks import WORKERS
+from bot.core.server_setting import ServerSetting
+from bot.core.status import THRESHOLDS, Status, read_status
+from bot.core.steps.database import TIMESCALEDB
+
+_LOOK_BACK = 20  # entries of a step that may have left retention paused
+
+_RESTORER = "pg_restore"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadRun:
+    """The target's last run, which broke off.
+
+    Args:
+        run_id: its id.
+        shut: whether it came to where the live database is closed.
+        stopped: applications it stopped and did not start again, by name.
+    """
+
+    run_id: str
+    shut: bool = False
+    stopped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A target as a repair finds it.
+
+    Args:
+        status: what `/tsstatus` sees as well.
+        access: the live database.
+        limit: its CONNECTION LIMIT, -1 for none.
+        limit_before: the limit of the database that was set aside last, -1 where it is unknown.
+        settings: of the server, those that workers need.
+        parallel: max_parallel_workers.
+        due: chunks that each armed retention job would drop now; None where it cannot be told.
+        waiting: retention jobs that a restore or a repair has left paused and nobody has armed.
+        dead: the last run, where it broke off.
+        importing: whether a pg_restore works in the database.
+    """
+
+    status: Status
+    access: DatabaseFacts
+    limit: int = -1
+    limit_before: int = -1
+    settings: tuple[ServerSetting, ...] = ()
+    parallel: int = 0
+    due: tuple[tuple[int, int | None], ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    dead: DeadRun | None = None
+    importing: bool = False
+
+    @property
+    def target(self) -> Target:
+        """What is looked at."""
+        return self.status.target
+
+    @property
+    def at(self) -> datetime:
+        """When."""
+        return self.status.at
+
+    @property
+    def shut(self) -> bool:
+        """Whether nobody, or nobody but a superuser, may enter the database."""
+        return not self.access.allows_connections or self.limit == 0
+
+    def stopped(self) -> tuple[Container, ...]:
+        """Return the containers that a run which broke off has left stopped."""
+        names = self.dead.stopped if self.dead else ()
+        found = (a.container for a in self.status.applications)
+        return tuple(c for c in found if c is not None and not c.running and c.name in names)
+
+
+def look(bench: Bench, log: AuditLog) -> Look:
+    """Look at a target; changes nothing.
+
+    Raises:
+        Refused: there is no such database.
+        Unavailable: the server or the log does not answer.
+    """
+    cluster, target = bench.cluster, bench.target
+    access = cluster.find_database(target.database)
+    if access is None:
+        raise Refused(
+            "no_database", f"There is no database {target.database}; /restore brings one."
+        )
+    status = read_status(target, bench.host, cluster, bench.clock.now())
+    if status.jobs is None and access.allows_connections:
+        raise DatabaseUnavailable("; ".join(status.problems))
+    if status.jobs is not None and TIMESCALEDB not in status.extensions:
+        raise Refused("no_timescaledb", f"{target.database} has no TimescaleDB to be repaired.")
+    own = cluster.database_settings(target.database)
+    restored = last_restore(log, target.name)
+    kept = cluster.database_settings(restored.set_aside) if restored else None
+    return Look(
+        status,
+        access,
+        limit=own.limit if own else -1,
+        limit_before=kept.limit if kept and kept.limit else -1,
+        settings=_settings(cluster),
+        parallel=int(cluster.setting(WORKERS[1]) or 0),
+        due=_due(status, cluster),
+        waiting=tuple(_waiting(log, target.name)),
+        dead=dead_run(log, target.name),
+        importing=_importing(cluster, target.database),
+    )
+
+
+def _settings(cluster: Cluster) -> tuple[ServerSetting, ...]:
+    found = (cluster.server_setting(name) for name in THRESHOLDS)
+    return tuple(setting for setting in found if setting is not None)
+
+
+def _due(status: Status, cluster: Cluster) -> tuple[tuple[int, int | None], ...]:
+    armed = [j.id for j in status.jobs or () if j.drops_data and j.scheduled]
+    database = cluster.database(status.target.database)
+    return tuple((number, database.would_drop(number)) for number in armed)
+
+
+def _waiting(log: AuditLog, target: str) -> Iterator[Waiting]:
+    queries = (Query(target=target, action=s.value, newest=_LOOK_BACK) for s in sorted(HOLDING))
+    entries = (entry for query in queries for entry in log.entries(query))
+    ended = {e.draft.run_id for e in entries if isinstance(event_of(e), ev.StepFinished)}
+    for run_id in sorted(ended):
+        with suppress(Refused):  # armed since, or none were left
+            yield waiting_after(log, run_id)
+
+
+def _importing(cluster: Cluster, database: str) -> bool:
+    return any(
+        s.application.startswith(_RESTORER) and s.backend_type == "client backend"
+        for s in cluster.sessions(database)
+    )
+
+
+def dead_run(log: AuditLog, target: str) -> DeadRun | None:
+    """Return the target's last run if it broke off, None where it ended as it should."""
+    broken = broken_off(log, target)
+    if broken is None:
+        return None
+    entries = log.entries(Query(run_id=broken.run_id))
+    events = [event for entry in entries for event in events_of(entry)]
+    begun = [e for e in events if isinstance(e, ev.StepStarted)]
+    stopped: tuple[str, ...] = ()
+    if StepName.STOP_APPLICATIONS in standing(events):
+        facts = next(e.facts for e in reversed(begun) if e.step is StepName.STOP_APPLICATIONS)
+        names = facts.get("applications", ())
+        stopped = tuple(map(str, names)) if isinstance(names, list | tuple) else ()
+    return DeadRun(broken.run_id, any(e.step in TURNING for e in begun), stopped)
