@@ -17,7 +17,7 @@ from bot.core.models import Strategy
 from bot.core.plan import ORDER, StepName
 from tests.docker.crash import AFTER, BEFORE, WHILE, Point, spawn
 from tests.docker.dumps import take_dump
-from tests.docker.sample import DATABASE, create_sample, row_counts
+from tests.docker.sample import DATABASE, create_sample, create_views, row_counts
 from tests.docker.tsbot import Installation, age
 
 INSIDE = {
@@ -71,9 +71,11 @@ class Killing:
     _count: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
-    def of(cls, installation: Installation, directory: Path) -> "Killing":
-        """Make the sample, and dump it."""
+    def of(cls, installation: Installation, directory: Path, *, community: bool) -> "Killing":
+        """Make the sample, with views and policies where the edition has them, and dump it."""
         create_sample(installation.database)
+        if community:
+            create_views(installation.database)
         dump = age(installation.database, take_dump(installation.database))
         return cls(installation, dump, row_counts(installation.database), directory)
 

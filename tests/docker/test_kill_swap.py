@@ -17,7 +17,8 @@ POINTS = tuple(points(Strategy.SWAP))
 def killing(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killing]:
     directory = tmp_path_factory.mktemp("kill-swap")
     with installed(prepared, directory) as made:
-        yield Killing.of(made.having(strategy="swap"), directory)
+        having = made.having(strategy="swap")
+        yield Killing.of(having, directory, community=prepared.versions.is_community)
 
 
 @pytest.mark.parametrize(("number", "point"), tuple(enumerate(POINTS)), ids=map(str, POINTS))
