@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import fault_count
 from tests.docker.environment import (
+    NO_COMMUNITY,
     REQUIRE_VARIABLE,
     DockerEnvironment,
     community_reason,
@@ -28,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, default)
     config.stash[ENVIRONMENT] = environment = DockerEnvironment()
     config.add_cleanup(environment.close)
+    config.pluginmanager.register(fault_count)
     # A terminated run cleans up like an interrupted one.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
@@ -78,11 +81,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     terminalreporter.section("not run")
     for reason, tests in left_out.items():
-        terminalreporter.line(f"{len(tests)} not run: {reason}")
-        for test in tests[:NAMES_SHOWN]:
+        number = f"{len(tests)} test{'s' if len(tests) > 1 else ''}"
+        terminalreporter.line(f"not run here, since {reason}: {number}")
+        shown = len(tests) if NO_COMMUNITY in reason else NAMES_SHOWN
+        for test in tests[:shown]:
             terminalreporter.line(f"    {test}")
-        if len(tests) > NAMES_SHOWN:
-            terminalreporter.line(f"    and {len(tests) - NAMES_SHOWN} more")
+        if len(tests) > shown:
+            terminalreporter.line(f"    and {len(tests) - shown} more")
 
 
 @pytest.fixture(scope="session")

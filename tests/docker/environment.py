@@ -13,12 +13,19 @@ from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from tests.docker.containers import Containers, DatabaseContainer
-from tests.docker.image import IMAGE_VARIABLE, ImageUnavailableError, chosen_image, ensure_image
+from tests.docker.image import (
+    IMAGE_VARIABLE,
+    ImageUnavailableError,
+    chosen_image,
+    ensure_image,
+    is_own_image,
+)
 
 REQUIRE_VARIABLE = "TSBOT_REQUIRE_DOCKER"
 PROBE_TIMEOUT_S = 5
 PROBE_API = "1.41"
 TIMEOUT_S = 120
+NO_COMMUNITY = "has no jobs and continuous aggregates"
 START_ENGINE = "start a Docker engine, name one in DOCKER_HOST, or run .ci/run as root"
 
 
@@ -171,7 +178,7 @@ def community_reason(prepared: Prepared) -> str | None:
     """Say why tests of the community edition's features can't run, or None where they can."""
     if prepared.versions.is_community:
         return None
-    return (
-        f"{prepared.image} holds TimescaleDB's Apache edition, which has no continuous aggregates,"
-        f" policies or add_job: name a community image in {IMAGE_VARIABLE}"
-    )
+    whose = "Debian's edition of TimescaleDB"
+    if not is_own_image(prepared.image):
+        whose = f"the edition of TimescaleDB in {prepared.image}"
+    return f"{whose} {NO_COMMUNITY} (a community image can be named in {IMAGE_VARIABLE})"

@@ -187,11 +187,13 @@ def test_pg_cron_bound_to_another_database_fails_only_where_it_is_wanted(
     assert not [line for line in without.lines if "pg_cron  " in line]
 
 
+@pytest.mark.fault("missing extension")
 def test_an_extension_that_the_image_lacks_is_named(check: Check, straight: Place) -> None:
     found = check(replace(straight, extensions=("timescaledb", "hyperloglog")))
     assert "not in the image: hyperloglog" in found.line("extensions")
 
 
+@pytest.mark.fault("missing container")
 def test_an_application_without_a_container_is_named(check: Check, straight: Place) -> None:
     line = check(replace(straight, application="tsbot-test-nobody")).line("application containers")
     assert line.startswith("[NO]")

@@ -140,6 +140,7 @@ def assert_undone_in_the_log(finished: Finished, *, last: str, status: str) -> N
     assert "Traceback" not in finished.output
 
 
+@pytest.mark.fault("pg_restore fails")
 def test_a_pg_restore_that_fails_half_way_is_undone(installation: Installation) -> None:
     dump = spoiled(installation, "failing.dump", FAILING)
     with undone(installation):
@@ -150,6 +151,7 @@ def test_a_pg_restore_that_fails_half_way_is_undone(installation: Installation) 
     assert 'relation "limits" does not exist' in failed.output_tail
 
 
+@pytest.mark.fault("connection cut")
 def test_a_pg_restore_whose_session_is_ended_is_undone(
     installation: Installation, held: str
 ) -> None:
@@ -161,6 +163,7 @@ def test_a_pg_restore_whose_session_is_ended_is_undone(
     assert_undone_in_the_log(finished, last="pg_restore", status="failed")
 
 
+@pytest.mark.fault("SIGTERM")
 def test_sigterm_cancels_a_restore_while_pg_restore_is_silent(
     installation: Installation, held: str
 ) -> None:
@@ -173,6 +176,7 @@ def test_sigterm_cancels_a_restore_while_pg_restore_is_silent(
     assert installation.audit("verify")[0] == 0
 
 
+@pytest.mark.fault("SIGINT")
 def test_ctrl_c_cancels_a_restore_that_was_confirmed_on_the_terminal(
     installation: Installation, held: str
 ) -> None:
@@ -186,6 +190,7 @@ def test_ctrl_c_cancels_a_restore_that_was_confirmed_on_the_terminal(
     assert_undone_in_the_log(finished, last="pg_restore", status="cancelled")
 
 
+@pytest.mark.fault("audit log gone")
 def test_without_the_audit_log_no_further_step_begins_and_all_is_undone(
     installation: Installation, held: str
 ) -> None:
@@ -210,6 +215,7 @@ def test_without_the_audit_log_no_further_step_begins_and_all_is_undone(
     give_back_claim(installation, finished.run_id)
 
 
+@pytest.mark.fault("dead claim")
 def test_a_claim_that_a_dead_process_left_behind_passes_on(
     installation: Installation, held: str
 ) -> None:
@@ -221,6 +227,7 @@ def test_a_claim_that_a_dead_process_left_behind_passes_on(
         assert store.claims.held() == ()
 
 
+@pytest.mark.fault("engine away")
 def test_an_engine_that_comes_back_in_the_middle_gets_the_applications_started(
     installation: Installation, held: str, tmp_path: Path
 ) -> None:
@@ -241,6 +248,7 @@ def test_an_engine_that_comes_back_in_the_middle_gets_the_applications_started(
     assert installation.database.rows("postgres", HOLDING) == []
 
 
+@pytest.mark.fault("missing container")
 def test_an_application_that_cannot_be_started_again_is_named_and_keeps_no_other_down(
     installation: Installation, containers: Containers, held: str
 ) -> None:
@@ -262,6 +270,7 @@ def test_an_application_that_cannot_be_started_again_is_named_and_keeps_no_other
     assert str(other.name) not in said
 
 
+@pytest.mark.fault("audit log gone")
 def test_what_the_log_missed_is_written_once_it_is_back(
     installation: Installation, held: str
 ) -> None:
@@ -277,6 +286,7 @@ def test_what_the_log_missed_is_written_once_it_is_back(
     assert installation.audit("verify")[0] == 0
 
 
+@pytest.mark.fault("failure after the cut-over")
 def test_a_failure_after_the_cut_over_keeps_no_step_from_coming(
     installation: Installation,
 ) -> None:

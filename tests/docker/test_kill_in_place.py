@@ -21,6 +21,7 @@ def killing(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield Killing.of(having, directory, community=prepared.versions.is_community)
 
 
+@pytest.mark.fault("kill -9")
 @pytest.mark.parametrize(("number", "point"), tuple(enumerate(POINTS)), ids=map(str, POINTS))
 def test_a_restore_in_place_killed_anywhere_is_resumed_or_taken_back(
     killing: Killing, number: int, point: Point

@@ -175,6 +175,7 @@ def test_cancelling_ends_every_session_of_a_parallel_restore(
     assert left_over(held, run_id) == ([], "")
 
 
+@pytest.mark.fault("connection cut")
 def test_one_of_several_sessions_ended_by_somebody_else_fails_the_restore(
     held: DatabaseContainer, run_id: str
 ) -> None:
@@ -196,6 +197,7 @@ def test_one_of_several_sessions_ended_by_somebody_else_fails_the_restore(
     assert left_over(held, run_id) == ([], "")
 
 
+@pytest.mark.fault("disk full")
 def test_a_disk_that_fills_up_ends_the_restore_and_names_free_bytes_and_floor(
     held: DatabaseContainer, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +222,7 @@ def test_a_disk_that_fills_up_ends_the_restore_and_names_free_bytes_and_floor(
     assert left_over(held, run_id) == ([], "")
 
 
+@pytest.mark.fault("disk full")
 def test_with_less_free_than_the_floor_pg_restore_is_not_even_begun(
     held: DatabaseContainer, run_id: str
 ) -> None:

@@ -101,6 +101,7 @@ def link(database: DatabaseContainer, dump: str) -> str:
     return made(database, "link.dump", f"ln -s {dump} link.dump")
 
 
+@pytest.mark.fault("unusable dump")
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -140,6 +141,7 @@ def test_latest_passes_over_what_cannot_be_opened_safely(
     assert "skipped: newer.dump " in finished.output
 
 
+@pytest.mark.fault("unusable dump")
 def test_a_dump_that_is_still_growing_is_refused(installation: Installation, dump: str) -> None:
     with growing(installation.database, f"/backup/{dump}") as path:
         said = refused(installation, path.rpartition("/")[2], "--yes")
@@ -158,6 +160,7 @@ def test_a_backup_directory_that_others_may_write_is_refused(
     assert "chmod go-w /backup" in said
 
 
+@pytest.mark.fault("missing role")
 def test_a_dump_whose_owner_is_no_role_here_is_refused(installation: Installation) -> None:
     database, name = installation.database, f"gone_{secrets.token_hex(3)}"
     role = sql.Identifier(name)
@@ -190,6 +193,7 @@ def test_an_unknown_target_is_refused_and_logged_without_a_run(
     assert "There is no target “porduction”; there is: prod." in finished.output
 
 
+@pytest.mark.fault("two bots")
 def test_a_second_restore_is_refused_while_one_waits_for_its_answer(
     installation: Installation, dump: str, tmp_path: Path
 ) -> None:
@@ -208,6 +212,7 @@ def test_a_second_restore_is_refused_while_one_waits_for_its_answer(
     assert elsewhere.startswith("another tsbot works on ecoanp; wait until it is done.")
 
 
+@pytest.mark.fault("PostgreSQL away")
 def test_a_stopped_database_is_refused(installation: Installation, dump: str) -> None:
     container = installation.database.container
     before, applications = installation.state(), installation.applications
@@ -221,6 +226,7 @@ def test_a_stopped_database_is_refused(installation: Installation, dump: str) ->
     assert installation.state().databases == before.databases
 
 
+@pytest.mark.fault("engine away")
 def test_an_engine_that_does_not_answer_is_refused(
     installation: Installation, dump: str, tmp_path: Path
 ) -> None:
@@ -254,6 +260,7 @@ def test_a_role_that_is_no_superuser_is_refused(installation: Installation, dump
     assert "use a superuser in the DSN" in said
 
 
+@pytest.mark.fault("unusable dump")
 def test_a_dump_replaced_while_the_question_stands_is_not_restored(
     installation: Installation, dump: str
 ) -> None:

@@ -208,12 +208,14 @@ def test_what_every_new_database_has_already_is_harmless(
     assert not any("already exists" in e for e in found.fatal)
 
 
+@pytest.mark.fault("unusable dump")
 def test_a_truncated_dump_is_fatal(server: DatabaseContainer) -> None:
     path = truncated(server, f"{DIRECTORY}/source.dump")
     found = restored(server, path.rpartition("/")[2]).errors
     assert any("cannot be read to its end" in e for e in found.fatal), found
 
 
+@pytest.mark.fault("unusable dump")
 def test_a_dump_of_a_newer_pg_dump_is_fatal(server: DatabaseContainer) -> None:
     path = f"{DIRECTORY}/newer.dump"
     byte = f"printf '\\143' | dd of={path} bs=1 seek=6 conv=notrunc status=none"
@@ -222,6 +224,7 @@ def test_a_dump_of_a_newer_pg_dump_is_fatal(server: DatabaseContainer) -> None:
     assert "a newer pg_dump made the dump" in error
 
 
+@pytest.mark.fault("disk full")
 def test_a_full_disk_is_fatal_in_a_serial_and_in_a_parallel_restore(
     server: DatabaseContainer,
 ) -> None:
