@@ -104,10 +104,9 @@ def _jobs(look: Look) -> Iterator[Check]:
             for j in late
         )
         yield _failed("every job has a next start", f"nobody schedules {each}", "wake the workers")
-    for job in look.status.jobs or ():
-        if not job.owner:
-            cure = "give it to a role that exists and owns its object"
-            yield _failed("owners of jobs", f"the owner of job {job.id} does not exist", cure)
+    for misfit in look.misfits:
+        cure = f"let the owner log in and own it, or give the job to {misfit.heir or 'one who may'}"
+        yield _failed("owners of jobs", misfit.told, cure)
 
 
 def _paused(look: Look, found: Remedies) -> Iterator[Check]:
@@ -120,7 +119,11 @@ def _paused(look: Look, found: Remedies) -> Iterator[Check]:
             evidence = f"{_jobs_named(held)}: retention, left paused by run {waiting.run_id}"
             cure = "an approver lets retention run again with the button"
             yield Check("paused jobs", Verdict.WARNING, evidence, cure)
-    others = paused - ours - set(found.hold)
+    left = paused & set(look.dead.paused if look.dead else ()) - ours
+    if left and look.dead:
+        evidence = f"{_jobs_named(left)}: left paused by run {look.dead.run_id}, which broke off"
+        yield _failed("paused jobs", evidence, "SELECT alter_job(ID, scheduled => true) for each")
+    others = paused - ours - left - set(found.hold)
     if others:
         cure = "if one should run: SELECT alter_job(ID, scheduled => true)"
         yield Check("paused jobs", Verdict.WARNING, f"{_jobs_named(others)}: paused", cure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.core.jobs import Job
 from bot.core.manifest import USER_JOBS
@@ -90,12 +90,26 @@ class Remedies:
 
     def subject(self) -> Mapping[str, str]:
         """Return what approvers vote on: each server setting with what becomes of it."""
-        reset = {f"timescaledb.restoring of {at.where} {at.detail}": "RESET" for at in self.there()}
+        reset = {_key(at): "RESET" for at in self.there()}
         return {**reset, **{r.name: f"{r.old} → {r.new}" for r in self.raised}}
+
+    def within(self, subject: Mapping[str, str]) -> Remedies:
+        """Return what of it was approved: no server setting that is not part of the subject."""
+        known = self.subject()
+        agreed = {key for key, value in known.items() if subject.get(key) == value}
+        return replace(
+            self,
+            reset_there=tuple(at for at in self.reset_there if _key(at) in agreed),
+            raised=tuple(r for r in self.raised if r.name in agreed),
+        )
 
     def there(self) -> tuple[RestoringLayer, ...]:
         """Return the layers that need approval, in one order."""
         return tuple(sorted(self.reset_there, key=lambda layer: (layer.where, layer.detail)))
+
+
+def _key(layer: RestoringLayer) -> str:
+    return f"timescaledb.restoring of {layer.where} {layer.detail}"
 
 
 def remedies(look: Look) -> Remedies:

@@ -87,7 +87,13 @@ class Repair:
         )
 
     def stages(self, plan: ChangePlan) -> Sequence[Stage[ChangeWork]]:
-        """Return the plan's steps, for what was found last."""
+        """Return the plan's steps, for what was found last.
+
+        Of a plan from before a restart of the bot only what was approved: it looks anew.
+        """
+        if self._look is None:
+            self.plan(plan.run_id)
+            self._found = self._found.within(plan.subject)
         return tuple(self._noted(self._stage(name)) for name in plan.order)
 
     def verdict(self, work: ChangeWork) -> Ending:

@@ -14,10 +14,13 @@ from bot.core.bench import Bench
 from bot.core.errors import DatabaseUnavailable, Refused
 from bot.core.journal import event_of, events_of
 from bot.core.last_restore import broken_off, last_restore
+from bot.core.manifest import USER_JOBS, DumpedJob
 from bot.core.models import Container, DatabaseFacts, Target
+from bot.core.owners import Misfit, misfits
+from bot.core.past import past_of
 from bot.core.plan import TURNING, StepName
 from bot.core.ports import AuditLog, Cluster
-from bot.core.retention import HOLDING, Waiting, waiting_after
+from bot.core.retention import HOLDING, Waiting, armable, waiting_after
 from bot.core.server_checks import WORKERS
 from bot.core.server_setting import ServerSetting
 from bot.core.status import THRESHOLDS, Status, read_status
@@ -36,11 +39,13 @@ class DeadRun:
         run_id: its id.
         shut: whether it came to where the live database is closed.
         stopped: applications it stopped and did not start again, by name.
+        paused: jobs it paused and did not arm again, those left out that need an approver's word.
     """
 
     run_id: str
     shut: bool = False
     stopped: tuple[str, ...] = ()
+    paused: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ class Look:
         due: chunks that each armed retention job would drop now; None where it cannot be told.
         waiting: retention jobs that a restore or a repair has left paused and nobody has armed.
         dead: the last run, where it broke off.
+        misfits: jobs whose owner could not do their work.
         importing: whether a pg_restore works in the database.
     """
 
@@ -69,6 +75,7 @@ class Look:
     due: tuple[tuple[int, int | None], ...] = ()
     waiting: tuple[Waiting, ...] = ()
     dead: DeadRun | None = None
+    misfits: tuple[Misfit, ...] = ()
     importing: bool = False
 
     @property
@@ -124,6 +131,7 @@ def look(bench: Bench, log: AuditLog) -> Look:
         due=_due(status, cluster),
         waiting=tuple(_waiting(log, target.name)),
         dead=dead_run(log, target.name),
+        misfits=_misfits(status, cluster),
         importing=_importing(cluster, target.database),
     )
 
@@ -137,6 +145,16 @@ def _due(status: Status, cluster: Cluster) -> tuple[tuple[int, int | None], ...]
     armed = [j.id for j in status.jobs or () if j.drops_data and j.scheduled]
     database = cluster.database(status.target.database)
     return tuple((number, database.would_drop(number)) for number in armed)
+
+
+def _misfits(status: Status, cluster: Cluster) -> tuple[Misfit, ...]:
+    ours = [j for j in status.jobs or () if j.id >= USER_JOBS]
+    if not ours:
+        return ()
+    owners = cluster.database(status.target.database).inventory().owners
+    jobs = [DumpedJob(j.id, j.procedure, j.owner, j.scheduled, j.hypertable, "") for j in ours]
+    names = {j.owner for j in jobs} | {owners.get(j.relation, "") for j in jobs}
+    return tuple(misfits(jobs, owners, cluster.roles_among(names - {""})))
 
 
 def _waiting(log: AuditLog, target: str) -> Iterator[Waiting]:
@@ -168,4 +186,6 @@ def dead_run(log: AuditLog, target: str) -> DeadRun | None:
         facts = next(e.facts for e in reversed(begun) if e.step is StepName.STOP_APPLICATIONS)
         names = facts.get("applications", ())
         stopped = tuple(map(str, names)) if isinstance(names, list | tuple) else ()
-    return DeadRun(broken.run_id, any(e.step in TURNING for e in begun), stopped)
+    past = past_of(events)
+    paused = armable(past) if past else ()
+    return DeadRun(broken.run_id, any(e.step in TURNING for e in begun), stopped, paused)

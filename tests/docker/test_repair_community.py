@@ -126,6 +126,20 @@ def test_retention_is_held_back_before_it_eats_what_was_restored(
     assert "retention" in str(repaired.outcome.draft.detail["sentence"])
 
 
+def test_a_job_whose_owner_may_not_log_in_is_named_with_who_could_have_it(
+    installation: Installation, repaired: Finished
+) -> None:
+    assert repaired.exit_code == 0, repaired.output
+    with installation.database.connect() as connection:
+        connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(OWNER)))
+        try:
+            again = installation.repair()
+        finally:
+            connection.execute(sql.SQL("ALTER ROLE {} LOGIN").format(sql.Identifier(OWNER)))
+    assert again.outcome.draft.status == "unverified"
+    assert f"its owner {OWNER} may not log in" in str(again.outcome.draft.detail["sentence"])
+
+
 def test_a_second_repair_names_the_run_that_paused_retention_and_arms_nothing(
     installation: Installation, repaired: Finished
 ) -> None:
