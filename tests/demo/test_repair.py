@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -10,10 +11,17 @@ from psycopg.conninfo import make_conninfo
 from bot.__main__ import main
 from bot.adapters.audit_log import AuditStore
 from bot.adapters.clock import SystemClock
-from bot.core.audit import Entry, Phase, Query
+from bot.app import base
+from bot.cli.terminal import TerminalPresenter
+from bot.core.audit import Draft, Entry, Phase, Query
+from bot.core.errors import Refused
+from bot.core.journal import Journal
+from bot.core.models import Person
+from bot.core.retention import arm, waiting_after
 from bot.core.steps import repair
 from bot.core.worker_ladder import SCHEDULER
 from bot.sandbox.demo.world import World, world
+from bot.settings import load_settings
 from tests.demo.process import until
 
 GIVE_UP_S = 1
@@ -58,7 +66,9 @@ def entries(made: World) -> tuple[Entry, ...]:
         store.close()
 
 
-def test_a_restart_is_asked_for_only_after_asking_the_workers_was_in_vain(deaf: World) -> None:
+def test_a_restart_is_asked_for_where_asking_was_in_vain_and_retention_waits_for_its_button(
+    deaf: World,
+) -> None:
     assert main(["repair"]) == 1, "nobody approved"
     begun = [e.draft.action for e in entries(deaf) if e.draft.phase is Phase.INTENT]
     assert begun[-1] == "repair_workers"
@@ -73,3 +83,31 @@ def test_a_restart_is_asked_for_only_after_asking_the_workers_was_in_vain(deaf: 
     assert begun[-4:] == ["repair_workers", "repair_launcher", "restart", "checklist"]
     with psycopg.connect(dsn(deaf)) as connection:
         assert schedulers(connection)
+    assert not retention(deaf)
+    arm_again(deaf, entries(deaf)[0].draft.run_id)
+    assert retention(deaf)
+
+
+def retention(made: World) -> bool:
+    """Whether the retention job is scheduled."""
+    query = "SELECT scheduled FROM timescaledb_information.jobs WHERE proc_name LIKE %s"
+    with psycopg.connect(dsn(made)) as connection:
+        [(scheduled,)] = connection.execute(query, ["policy_retention"]).fetchall()
+    return bool(scheduled)
+
+
+def arm_again(made: World, run_id: str) -> None:
+    """Do what the button under a repair's result does; in another database it does nothing."""
+    person = Person("U1", "ben")
+    with base(load_settings(made.settings)) as parts:
+        waiting = waiting_after(parts.store.log, run_id)
+        journal = Journal(
+            parts.store.log,
+            TerminalPresenter(),
+            Draft("run", Phase.NOTE, target=waiting.target),
+            parts.clock,
+        )
+        elsewhere = replace(waiting, oid=1)
+        with pytest.raises(Refused, match=f"no longer the database that run {run_id} repaired"):
+            arm(elsewhere, parts.benches, parts.store.claims, journal, person)
+        arm(waiting, parts.benches, parts.store.claims, journal, person)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.adapters.slack.blocks import Look
 from bot.adapters.slack.blocks_result import checklist, decision, failure, note, refusal, result
 from bot.core import events as ev
 from bot.core.models import Check, Verdict
+from bot.core.permissions import ARM_RETENTION, REFRESH_ALL
 from bot.core.plan import StepName
+from bot.core.repair import REPAIR
 from bot.core.run_view import RunView, fold
 from tests.adapters.slack.rendering import page
 from tests.core.run_samples import RUN, a_notice, a_plan, after, finished, planned, requested
@@ -125,3 +129,31 @@ def test_a_dry_run_tells_the_plan_and_what_would_be_lost() -> None:
 def test_a_restore_that_was_done_does_not_tell_its_plan_again() -> None:
     told = page(result(folded(finished())))
     assert "Would be lost" not in told
+
+
+def repaired(facts: dict[str, object], *checks: Check) -> str:
+    """The buttons' part of a repair's result, with their values."""
+    view: RunView | None = None
+    asked = replace(requested(), operation=REPAIR, backup="")
+    ended = ev.StepFinished(
+        run_id=RUN, at=after(98), step=StepName.CHECKLIST, summary="", seconds=1, facts=facts
+    )
+    for event in (asked, ended, checked(StepName.CHECKLIST, *checks), finished("unverified")):
+        view = fold(view, event)
+    assert view is not None
+    return str([block for block in result(view).blocks if block["type"] == "actions"])
+
+
+EMPTY = Check("continuous aggregates hold data", Verdict.FAILED, "empty: a", "/refresh all")
+
+
+def test_a_repair_offers_to_refresh_aggregates_that_are_empty_and_no_others() -> None:
+    assert REFRESH_ALL.action in repaired({}, EMPTY)
+    assert repaired({}, replace(EMPTY, verdict=Verdict.OK)) == "[]"
+
+
+def test_a_repair_offers_retention_again_under_the_run_that_left_it_paused() -> None:
+    shown = repaired({"waiting": [1001], "waiting_since": "0ddba110"})
+    assert ARM_RETENTION.action in shown
+    assert "0ddba110" in shown
+    assert RUN in repaired({"waiting": [1001]})
