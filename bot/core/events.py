@@ -205,11 +205,13 @@ class RunInterrupted(Event):
         sentence: where it was.
         findings: what is there now, one sentence each.
         offers: what can be done.
+        wakes: user and usergroup ids of those who may decide.
     """
 
     sentence: str
     findings: tuple[str, ...]
     offers: tuple[Decision, ...]
+    wakes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

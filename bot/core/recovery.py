@@ -116,12 +116,17 @@ class Recovery:
             sentence=f"The bot died {in_short(past)}; nothing goes on until somebody decides.",
             findings=found.findings,
             offers=tuple(offers(past, found)),
+            wakes=self._deciders(run),
         )
         self.launcher.runs.stall(run)
         told = run.told
         asked = run.asked
         if asked is not None and (told is None or told.findings != event.findings):
             self.launcher.journal(asked.origin.channel, asked.target).record(event)
+
+    def _deciders(self, run: Unfinished) -> tuple[str, ...]:
+        requester = (run.asked.origin.person.id,) if run.asked else ()
+        return tuple(dict.fromkeys((*requester, *self.launcher.access.rules.approvers)))
 
     def decide(self, run: Unfinished, decision: Decision, by: Person) -> None:
         """Do with an interrupted run what somebody decided; logged before it is done.

@@ -9,8 +9,10 @@ from bot.adapters.slack.blocks import (
     context,
     emoji,
     fit,
+    mention,
     paragraph,
     plain,
+    section,
     words,
 )
 from bot.adapters.slack.blocks_buttons import buttons
@@ -23,10 +25,18 @@ _MEANING = (
 )
 
 
+_MENTIONS = 40
+
+
 def interrupted(event: RunInterrupted) -> Look:
     """Return what the channel is told when the bot is back."""
-    told = f"Run {plain(event.run_id, 40)} was interrupted. {plain(event.sentence, 400)}"
-    return fit(told, decisions(event), event.run_id)
+    people = " ".join(map(mention, event.wakes[:_MENTIONS]))
+    found = plain("; ".join(event.findings), 600)
+    told = (
+        f"{people} run {plain(event.run_id, 40)} was interrupted. {plain(event.sentence, 400)}"
+        f" Found: {found}."
+    )
+    return fit(told.strip(), [section(people), *decisions(event)], event.run_id)
 
 
 def decisions(event: RunInterrupted) -> list[Json]:
