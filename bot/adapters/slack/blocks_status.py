@@ -69,7 +69,7 @@ def status_page(
         paragraph(*_settings(status)),
         *_restored(restored),
         *_broken(broken),
-        *(kept_section(kept, target, now) if kept else []),
+        *_kept(kept, status),
         *_section("Jobs", [_job(j, now) for j in status.jobs or ()]),
         *_section(
             "Continuous aggregates", [_view(v, status, now) for v in status.aggregates or ()]
@@ -137,6 +137,12 @@ def _restored(restored: LastRestore | None) -> list[Json]:
             ]
         )
     ]
+
+
+def _kept(kept: KeptReport | None, status: Status) -> list[Json]:
+    if kept is None or (kept.problem and status.problems):  # one server, and said above already
+        return []
+    return kept_section(kept, status.target, status.at)
 
 
 def _broken(ended: RunFinished | None) -> list[Json]:

@@ -12,7 +12,7 @@ from bot.core.plan import StepName
 from bot.core.points import checklist
 from tests.adapters.slack.rendering import page
 from tests.core.run_samples import LIVE
-from tests.core.test_status import HEALTHY
+from tests.core.test_status import HEALTHY, UNREADABLE
 
 NOW = HEALTHY.at
 SHUT = replace(LIVE, name="tsdb_before_11111111", allows_connections=False)
@@ -57,3 +57,10 @@ def test_a_live_database_that_was_put_back_says_by_which_run() -> None:
 def test_what_cannot_be_looked_up_is_said_and_nothing_kept_says_nothing() -> None:
     assert "could not be looked up: gone" in shown(KeptReport(problem="gone"))
     assert "Kept databases" not in shown(KeptReport()) + shown(None)
+
+
+def test_a_server_that_cannot_be_reached_is_not_complained_of_twice() -> None:
+    told = page(
+        status_page(UNREADABLE, checklist(UNREADABLE), None, kept=KeptReport(problem="gone"))
+    )
+    assert "Kept databases" not in told
