@@ -22,7 +22,7 @@ from bot.core.journal import Journal
 from bot.core.models import Decision
 from bot.core.past import Past
 from bot.core.plan import Plan
-from bot.core.recovery import account, offers
+from bot.core.recovery import account, offers, require_answers
 from bot.core.redaction import safe_line
 from bot.core.retention import armable
 from bot.core.survey import Survey, in_short, survey
@@ -134,6 +134,7 @@ def _decide(parts: Base, run: Unfinished, decision: Decision, *, yes: bool) -> i
     bench = choose(parts.benches, asked.target)
     _require_dead(parts, run, bench)
     found = survey(past, bench)
+    require_answers(found, decision)
     if decision not in offers(past, found):
         there = "; ".join(found.findings)
         raise Refused("not_possible", f"To {decision.value} is not possible: {there}.")

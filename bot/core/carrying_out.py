@@ -30,7 +30,12 @@ Ending = tuple[str, str]
 
 
 def carry_out(
-    run_id: str, requester: Person, bench: Bench, journal: Journal, body: Callable[[Lease], Ending]
+    run_id: str,
+    requester: Person,
+    bench: Bench,
+    journal: Journal,
+    body: Callable[[Lease], Ending],
+    rest: str = "Nothing was changed",
 ) -> ev.RunFinished:
     """Do a run's work under its target's lock, and record how it ended, whatever happens.
 
@@ -40,6 +45,7 @@ def carry_out(
         bench: where.
         journal: the run's log.
         body: the work; it undoes what it must before it returns, while the lock is held.
+        rest: what is true where the lock was never had.
     """
     clock = bench.clock
     started = clock.now()
@@ -49,11 +55,11 @@ def carry_out(
             outcome, sentence = body(lease)
     except (Refused, Unavailable, DatabaseRefused, EngineRefused) as error:
         if not outcome:  # else the run has ended, and only the lock was not given back
-            outcome, sentence = "refused", f"{ended(str(error))} Nothing was changed."
+            outcome, sentence = "refused", f"{ended(str(error))} {ended(rest)}"
     except Exception as error:  # the channel must hear of the end, whatever broke
         logger.exception("the lock of run %s broke", run_id)
         if not outcome:
-            outcome, sentence = "failed", f"internal error: {error!r}. Nothing was changed."
+            outcome, sentence = "failed", f"internal error: {error!r}. {ended(rest)}"
     finished = ev.RunFinished(
         run_id=run_id,
         at=clock.now(),

@@ -101,7 +101,14 @@ class ChangeRun:
 
     def execute(self) -> ev.RunFinished:
         """Run to the end and return how it ended; raises nothing that it may run into."""
-        return carry_out(self.run_id, self.requester, self.bench, self.journal, self._guarded)
+        return carry_out(
+            self.run_id, self.requester, self.bench, self.journal, self._guarded, self._rest
+        )
+
+    @property
+    def _rest(self) -> str:
+        """What is true where the run came to no step."""
+        return "Nothing was changed"
 
     def _guarded(self, lease: Lease) -> Ending:
         try:
@@ -177,7 +184,7 @@ class ChangeRun:
         """Undo what was begun, and say beside the error what is true now."""
         walk, sentence = self._walk, ended(sentence)
         if walk is None or not walk.begun:
-            return f"{sentence} Nothing was changed."
+            return f"{sentence} {ended(self._rest)}"
         walk.undo()
         if walk.left:
             why = "; ".join(dict.fromkeys(walk.left.values()))

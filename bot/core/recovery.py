@@ -143,6 +143,7 @@ class Recovery:
         if not is_free(bench):
             raise Refused("busy", f"Another tsbot works on {asked.target}, or it can't be asked.")
         found = survey(past, bench)
+        require_answers(found, decision)
         possible = tuple(offers(past, found))
         if decision not in possible:
             names = " or ".join(offer.value for offer in possible)
@@ -186,9 +187,20 @@ def offers(past: Past, found: Survey) -> Iterator[Decision]:
     """Yield what can be done: after a failure there is nothing to go on with."""
     if found.turned or not past.broken:
         yield Decision.RESUME
-    if found.turned is False:
+    if not found.turned:
         yield Decision.UNDO
     yield Decision.ABANDON
+
+
+def require_answers(found: Survey, decision: Decision) -> None:
+    """Let nobody but who abandons a run decide while nobody knows what is there.
+
+    Raises:
+        Refused: Docker or PostgreSQL did not answer.
+    """
+    if not found.asked and decision is not Decision.ABANDON:
+        there = "; ".join(found.findings)
+        raise Refused("not_now", f"To {decision.value} is not possible now: {there}. Try again.")
 
 
 def account(run: Unfinished, turned: bool | None = None) -> str:

@@ -63,7 +63,14 @@ class RestoreRun:
 
     def execute(self) -> ev.RunFinished:
         """Run to the end and return how it ended; raises nothing that a restore may run into."""
-        return carry_out(self.run_id, self.requester, self.bench, self.journal, self._guarded)
+        return carry_out(
+            self.run_id, self.requester, self.bench, self.journal, self._guarded, self._rest
+        )
+
+    @property
+    def _rest(self) -> str:
+        """What is true where the run came to no step."""
+        return "Nothing was changed"
 
     def _guarded(self, lease: Lease) -> Ending:
         """Run under the lease; undo before it is given back."""
@@ -163,7 +170,7 @@ class RestoreRun:
         sentence = ended(sentence)
         walk = self._walk
         if walk is None or not walk.begun:
-            return f"{sentence} Nothing was changed."
+            return f"{sentence} {ended(self._rest)}"
         work = walk.work
         if walk.left:
             why = "; ".join(dict.fromkeys(walk.left.values()))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.core.bench import Bench
 from bot.core.change_plan import ChangePlan
-from bot.core.errors import TsbotError
+from bot.core.errors import ContainerNotFound, TsbotError
 from bot.core.models import DatabaseFacts
 from bot.core.past import Past
 from bot.core.plan import SPECS, Plan, StepName
@@ -25,46 +24,45 @@ class Survey:
         findings: one sentence each.
         turned: whether the databases have changed places; None where that cannot be known now.
         working: sessions of a pg_restore that outlived the bot.
-        down: applications of the run that do not run.
+        asked: whether Docker and PostgreSQL both answered.
     """
 
     findings: tuple[str, ...]
     turned: bool | None
     working: int = 0
-    down: tuple[str, ...] = ()
+    asked: bool = True
 
 
 def survey(past: Past, bench: Bench) -> Survey:
     """Look at what is there; what cannot be asked is said, and changes nothing."""
     findings: list[str] = []
-    down = tuple(_down(past.plan, bench, findings))
+    asked = _applications(past.plan, bench, findings)
     try:
         turned, working = _databases(past, bench, findings)
     except TsbotError as error:
         findings.append(f"PostgreSQL cannot be asked: {error}")
-        return Survey(tuple(findings), past.turned or None, down=down)
-    return Survey(tuple(findings), turned, working, down)
+        return Survey(tuple(findings), past.turned or None, asked=False)
+    return Survey(tuple(findings), turned, working, asked)
 
 
-def _down(plan: Plan | ChangePlan, bench: Bench, findings: list[str]) -> Iterator[str]:
-    """Look at the applications that ran when the run was planned."""
-    running = []
-    now = []
+def _applications(plan: Plan | ChangePlan, bench: Bench, findings: list[str]) -> bool:
+    """Look at those that ran when the run was planned; return whether the engine answered."""
+    planned = {container.id for container in plan.applications}
+    up, down = [], {container.id: container.name for container in plan.applications}
     for ref in bench.target.applications:
         try:
-            now.append(bench.host.find(ref))
+            found = bench.host.find(ref)
+        except ContainerNotFound:
+            continue  # of ours it is DOWN, whoever removed it
         except TsbotError as error:
-            findings.append(f"application {ref}: {error}")
-    by_id = {container.id: container for container in now}
-    for planned in plan.applications:
-        found = by_id.get(planned.id)
-        if found is not None and found.running:
-            running.append(planned.name)
-        else:
-            findings.append(f"application {planned.name} is DOWN")
-            yield planned.name
-    if running:
-        findings.append(f"running: {', '.join(running)}")
+            findings.append(f"Docker cannot be asked: {error}")
+            return False
+        if found.id in planned and found.running:
+            up.append(found.name)
+            del down[found.id]
+    findings += [f"application {name} is DOWN" for name in down.values()]
+    findings += [f"running: {', '.join(up)}"] if up else []
+    return True
 
 
 def _databases(past: Past, bench: Bench, findings: list[str]) -> tuple[bool, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from bot.core.carrying_out import Ending
-from bot.core.dump import DumpReader
 from bot.core.errors import Refused, StepFailed, TsbotError
 from bot.core.lease import Lease
 from bot.core.manifest import NO_MANIFEST, Manifest
@@ -35,10 +34,14 @@ class _TakenUp(RestoreRun):
         assert isinstance(self.past.plan, Plan), "a restore has a restore's plan"  # noqa: S101
         return self.past.plan
 
-    def _take_up(self, lease: Lease, toc: Toc, manifest: Manifest) -> Walk[Work]:
+    @property
+    def _rest(self) -> str:
+        return f"What the run had left is there still; see: tsbot runs show {self.run_id}"
+
+    def _take_up(self, lease: Lease) -> Walk[Work]:
         """Return the walk as it was, by the log and by what is there."""
         past, plan = self.past, self._plan
-        work = self._work_on(Prepared(plan, toc, manifest, ()), lease)
+        work = self._work_on(Prepared(plan, NO_TOC, NO_MANIFEST, ()), lease)
         work.facts.update(past.facts)
         work.intents.update(past.intents)
         live = work.cluster.find_database(plan.target.database)
@@ -60,8 +63,9 @@ class ResumedRestore(_TakenUp):
     """
 
     def _run(self, lease: Lease) -> Ending:
-        walk = self._take_up(lease, *self._read())
+        walk = self._take_up(lease)
         work = walk.work
+        work.toc, work.manifest = self._read(work)
         if work.turned or self.past.destructive:
             self._require_approved(work)
             walk.approved = True
@@ -73,19 +77,19 @@ class ResumedRestore(_TakenUp):
         walk.through(stages(work.plan))
         return self._verdict(walk)
 
-    def _read(self) -> tuple[Toc, Manifest]:
-        """Read the dump once more, as much of it as is needed from here on."""
-        file = self._plan.backup.file
-        target = self._plan.target
+    def _read(self, work: Work) -> tuple[Toc, Manifest]:
+        """Read the dump once more, as much of it as is needed from here on.
+
+        Once the databases have changed places applications and jobs must come back without it.
+        """
+        path = work.plan.backup.file.path
         try:
-            container = self.bench.host.find(target.container)
-            reader = DumpReader(self.bench.host, container.id, target.exec_user)
-            toc = reader.toc(file.path)
-            if StepName.ANALYZE in self.past.facts:
-                return toc, reader.catalog(file.path)
-            return toc, reader.read(file.path, count_rows=target.count_rows)
+            toc = work.dump.toc(path)
+            if StepName.ANALYZE in work.facts:
+                return toc, work.dump.catalog(path)
+            return toc, work.dump.read(path, count_rows=work.target.count_rows)
         except Refused:
-            if self.past.turned:
+            if work.turned:
                 return NO_TOC, NO_MANIFEST
             raise
 
@@ -117,7 +121,7 @@ class UndoneRestore(_TakenUp):
     """Takes back what the run had begun, which is possible until the databases change places."""
 
     def _run(self, lease: Lease) -> Ending:
-        walk = self._take_up(lease, NO_TOC, NO_MANIFEST)
+        walk = self._take_up(lease)
         if walk.work.turned:
             name = self._plan.target.database
             raise Refused("too_late", f"{name} is the restored database already; use /rollback.")

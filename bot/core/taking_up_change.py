@@ -24,6 +24,10 @@ class _TakenUp(ChangeRun):
 
     past: Past = field(kw_only=True)
 
+    @property
+    def _rest(self) -> str:
+        return f"What the run had left is there still; see: tsbot runs show {self.run_id}"
+
     def _take_up(self, lease: Lease) -> Walk[ChangeWork]:
         plan = self.past.plan
         assert isinstance(plan, ChangePlan), "a change has a change's plan"  # noqa: S101

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from bot.core import events as ev
+from bot.core.errors import Refused
 from bot.core.models import Decision, Facts
 from bot.core.past import Past, past_of
 from bot.core.plan import ORDER, StepName
-from bot.core.recovery import offers
+from bot.core.recovery import offers, require_answers
 from bot.core.survey import Survey, has_turned, in_short
 from tests.core.run_samples import BEN, LIVE, RUN, a_plan, after, planned, requested
 
@@ -109,9 +110,9 @@ def test_an_approval_stands_until_it_is_voided(ends: tuple[ev.Event, ...], diges
     [
         ("", False, [Decision.RESUME, Decision.UNDO, Decision.ABANDON]),
         ("", True, [Decision.RESUME, Decision.ABANDON]),
-        ("", None, [Decision.RESUME, Decision.ABANDON]),
+        ("", None, [Decision.RESUME, Decision.UNDO, Decision.ABANDON]),
         ("Create database", False, [Decision.UNDO, Decision.ABANDON]),
-        ("Create database", None, [Decision.ABANDON]),
+        ("Create database", None, [Decision.UNDO, Decision.ABANDON]),
     ],
 )
 def test_only_what_is_possible_is_offered(
@@ -129,3 +130,11 @@ def test_which_database_serves_is_known_by_oid_and_by_the_run_in_its_comment() -
     assert has_turned(known, replace(copy, comment=""))
     assert has_turned(past(), copy)
     assert not has_turned(past(), replace(copy, comment="another run's"))
+
+
+def test_nobody_can_decide_to_go_on_while_docker_or_postgresql_does_not_answer() -> None:
+    blind = Survey(("PostgreSQL cannot be asked: gone",), None, asked=False)
+    for decision in (Decision.RESUME, Decision.UNDO):
+        with pytest.raises(Refused, match=r"cannot be asked: gone\. Try again"):
+            require_answers(blind, decision)
+    require_answers(blind, Decision.ABANDON)
