@@ -12,7 +12,8 @@ from tests.source import ROOT, Module, length, modules, nesting, undocumented
 
 MODULES = modules()
 SANDBOX = "bot.sandbox"
-DEMO = ("bot.cli.demo", "bot.cli.demo_story")  # `tsbot demo`: the bot among its stand-ins
+# `tsbot demo`: the bot among its stand-ins
+DEMO = ("bot.cli.demo", "bot.cli.demo_scene", "bot.cli.demo_story")
 PRODUCT = tuple(module for module in MODULES if not module.within(SANDBOX))
 
 # Bolt is what the handlers are written for, and these wire it; with it comes slack_sdk, whose

@@ -17,21 +17,22 @@ _INTERRUPTED = 130
 _MOST_PORT = 65535
 
 _WHAT_IT_IS = """\
-What you see is tsbot itself, restoring a real PostgreSQL. The rest is stand-ins
-on this machine, gone when the demo ends: the Slack workspace, the Docker engine,
-and TimescaleDB, whose catalogue, jobs and workers are imitated in plain SQL.
+What you see is tsbot itself, restoring a real PostgreSQL and rolling that back. The
+rest is stand-ins on this machine, gone when the demo ends: the Slack workspace, the
+Docker engine, and TimescaleDB, whose catalogue, jobs and workers are imitated in
+plain SQL.
 Setting up:"""
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `tsbot demo` to the command line."""
     parser = subparsers.add_parser("demo", help="see it work, without Slack, Docker or a database")
-    parser.add_argument("--once", action="store_true", help="end when the restore has ended")
+    parser.add_argument("--once", action="store_true", help="end when the story has been told")
     parser.add_argument("--port", type=_port, default=0, help="of the page (default: a free one)")
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    """Run the demo and return 0 if the checklist was green, also after Ctrl-C on the open page."""
+    """Run the demo and return 0 if restore and rollback ended green, also after a later Ctrl-C."""
     if lacking := _lacking():
         sys.stderr.write(f"tsbot: {lacking}\n")
         return FAILED
@@ -98,7 +99,7 @@ def _stay_open(url: str, stop: Stop) -> None:
     _say(
         f"\nThe workspace stays open at {url}/ until Ctrl-C.\n"
         "Try as ana: restore an older dump with /restore, see the truncated one refused,\n"
-        "read /tsstatus, open the run's thread."
+        "read /tsstatus, open the run's thread, press Roll back on the result."
     )
     stop.wait()
 

@@ -26,17 +26,20 @@ def terminate(running: Demo) -> None:
     running.signal(signal.SIGTERM)
 
 
-MOMENTS = {
+def interrupt_twice(running: Demo) -> None:
+    running.interrupt()
+    running.interrupt()
+
+
+MOMENTS: dict[str, tuple[str, Ending]] = {
     "Ctrl-C before there is a server": (r"below", Demo.interrupt),
     "Ctrl-C while data is dumped": (r"sample data", Demo.interrupt),
-    "Ctrl-C twice while the bot starts": (
-        r"two applications",
-        lambda it: (it.interrupt(), it.interrupt()),
-    ),
+    "Ctrl-C twice while the bot starts": (r"two applications", interrupt_twice),
     "SIGTERM at the gate": (r"ben reads", terminate),
     "Ctrl-C during the restore": (r"step 6 .*", Demo.interrupt),
-    "SIGTERM during the restart": (r"step 8 .*", terminate),
-    "the terminal's end": (r"step 1 .*", lambda it: it.signal(signal.SIGHUP)),
+    "SIGTERM during the cut-over": (r"step 2 .*", terminate),
+    "the terminal's end": (r"step 12 .*", lambda it: it.signal(signal.SIGHUP)),
+    "Ctrl-C during the rollback": (r" Swap back: .*", Demo.interrupt),
 }
 
 
@@ -81,9 +84,7 @@ def control(running: Demo, verb: str, **arguments: object) -> Any:
         return json.load(answer)["result"]
 
 
-def test_the_page_answers_and_is_played_with_until_ctrl_c_and_the_exit_code_is_the_restores() -> (
-    None
-):
+def test_the_page_answers_and_is_played_with_until_ctrl_c_and_the_exit_code_is_the_storys() -> None:
     with demo() as running:
         running.wait_for(r"stays open at http.* until Ctrl-C")
         with urllib.request.urlopen(running.page, timeout=10) as page:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bot.__main__ import main
-from bot.cli.demo_story import folded
+from bot.cli.demo_screen import folded
 from bot.sandbox.demo.world import DemoFailed, world
 from bot.sandbox.engine import ContainerSpec
 from tests.demo.process import SOURCE

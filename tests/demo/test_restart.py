@@ -112,8 +112,9 @@ def test_the_ladder_ends_with_a_restart_and_its_evidence_is_in_the_log(
     assert {verdict for verdict, _ in points(settings).values()} == {"ok"}
 
 
-def test_with_the_restart_all_five_points_are_green(settings: World) -> None:
-    assert main(["restore", "latest", "--yes"]) == 0
+def test_in_place_the_restart_is_a_step_and_all_five_points_are_green(settings: World) -> None:
+    assert main(["restore", "latest", "--yes", "--strategy", "in-place"]) == 0
+    assert last(settings, "restart").status == "ok"
     found = points(settings)
     assert len(found) == 5
     assert {verdict for verdict, _ in found.values()} == {"ok"}

@@ -1,4 +1,4 @@
-"""An application of the demo: it uses the database each second and says when it cannot.
+"""An application of the demo: it uses the database all the time and says when it cannot.
 
 python -m bot.sandbox.demo.application reader|writer, with the DSN in DEMO_DSN. SIGTERM ends it.
 """
@@ -13,8 +13,11 @@ from typing import LiteralString
 
 import psycopg
 
-EVERY = 1.0
+EVERY = {"writer": 0.5, "reader": 0.1}
 """Seconds between two uses of the database."""
+
+OK = "ok"
+"""What it says of each use that went well, after its role."""
 
 _STATEMENTS: dict[str, LiteralString] = {
     "writer": "INSERT INTO public.influx_data VALUES (now(), 1, random() * 20)",
@@ -23,22 +26,25 @@ _STATEMENTS: dict[str, LiteralString] = {
 
 
 def run(role: str, dsn: str, stop: threading.Event) -> None:
-    """Use the database until asked to stop; a lost connection is made anew the next second."""
+    """Use the database until asked to stop; a lost connection is made anew a moment later."""
     _say(f"{role}: started")
     while not stop.is_set():
         try:
             _use(role, dsn, stop)
         except psycopg.Error as error:
             _say(f"{role}: {str(error).strip().splitlines()[0]}")
-            stop.wait(EVERY)
+            stop.wait(EVERY[role])
     _say(f"{role}: asked to stop")
 
 
 def _use(role: str, dsn: str, stop: threading.Event) -> None:
-    with psycopg.connect(dsn, autocommit=True, connect_timeout=2) as connection:
-        while not stop.wait(EVERY):
+    name = f"plant-{role}"
+    with psycopg.connect(
+        dsn, autocommit=True, connect_timeout=2, application_name=name
+    ) as connection:
+        while not stop.wait(EVERY[role]):
             connection.execute(_STATEMENTS[role])
-            _say(f"{role}: ok")
+            _say(f"{role}: {OK}")
 
 
 def _say(line: str) -> None:

@@ -25,6 +25,7 @@ from bot.sandbox.timescaledb.container import container_argv, container_env
 
 CHANNEL = "ops"
 REQUESTER, APPROVER = "ana", "ben"
+WRITER, READER = "plant-writer", "plant-reader"
 TARGET = "plant"
 """The target's name in the demo's settings."""
 
@@ -69,6 +70,10 @@ class World:
     settings: Path
     environment: dict[str, str]
     audit: Path
+
+    def application(self, name: str) -> Container:
+        """Return WRITER's or READER's container. Raises EngineFault where it is gone."""
+        return self.engine.engine.find(name)
 
     def check(self) -> None:
         """Go on while the bot runs. Raises DemoFailed with its last words where it has ended."""
@@ -135,8 +140,8 @@ def _set_up(stack: ExitStack, port: int, deaf: bool, steps: _Steps) -> World:
     steps.begin("sample data, in a stand-in for TimescaleDB, and three dumps of it")
     dumps = sample.create(server, place / "backup")
     steps.begin("two applications that use the database, and the bot (both real)")
-    for role in ("writer", "reader"):
-        engine.add(_application(role, server))
+    for name in (WRITER, READER):
+        engine.add(_application(name, server))
     settings, audit = place / "tsbot.toml", place / "audit.db"
     text = _settings(workspace, slack, engine, server, place / "backup", audit)
     settings.write_text(text, "utf-8")
@@ -176,9 +181,10 @@ def _database(server: Server, *, deaf: bool = False) -> ContainerSpec:
     )
 
 
-def _application(role: str, server: Server) -> ContainerSpec:
+def _application(name: str, server: Server) -> ContainerSpec:
+    role = name.removeprefix(f"{TARGET}-")
     return ContainerSpec(
-        f"plant-{role}",
+        name,
         (sys.executable, "-m", "bot.sandbox.demo.application", role),
         env={**container_env(server), "DEMO_DSN": server.dsn(sample.DATABASE)},
         stop_timeout=5,
@@ -218,10 +224,10 @@ docker = "{engine.url}"
 container = "plant-db"
 dsn = "postgresql://postgres@127.0.0.1:{server.port}/postgres"
 database = "{sample.DATABASE}"
-applications = ["plant-writer", "plant-reader"]
+applications = ["{WRITER}", "{READER}"]
 backup_dir = "{backups}"
 extensions = ["timescaledb", "vector", "plpgsql"]
-strategy = "in-place"
+strategy = "swap"
 """
 
 

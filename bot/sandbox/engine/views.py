@@ -23,6 +23,10 @@ API_VERSION = "1.44"
 """The newest understood: Docker 29 speaks no older one, and asks for it."""
 MIN_API_VERSION = "1.24"
 
+_NETWORK, _ADDRESS = "loopback", "127.0.0.1"
+"""The one network, and the one address that all processes of this machine have on it: a client
+that belongs to no container looks as if it did."""
+
 _NEVER = "0001-01-01T00:00:00Z"
 _NS = 10**9
 _SPANS = ((3600 * 24 * 2, 3600 * 24, "days"), (3600 * 2, 3600, "hours"), (120, 60, "minutes"))
@@ -87,8 +91,8 @@ def row(container: Container) -> Json:
         "Labels": dict(container.spec.labels),
         "State": container.state.status,
         "Status": _status(container),
-        "HostConfig": {"NetworkMode": "host"},
-        "NetworkSettings": {"Networks": {}},
+        "HostConfig": {"NetworkMode": _NETWORK},
+        "NetworkSettings": {"Networks": _networks(container)},
         "Mounts": [],
     }
 
@@ -109,7 +113,7 @@ def details(container: Container) -> Json:
         "Platform": "linux",
         "ExecIDs": container.exec_ids() or None,
         "HostConfig": {
-            "NetworkMode": "host",
+            "NetworkMode": _NETWORK,
             "LogConfig": {"Type": "json-file", "Config": {}},
             "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
         },
@@ -128,7 +132,7 @@ def details(container: Container) -> Json:
             "StopSignal": spec.stop_signal,
             **({} if spec.stop_timeout is None else {"StopTimeout": spec.stop_timeout}),
         },
-        "NetworkSettings": {"Ports": {}, "Networks": {}},
+        "NetworkSettings": {"Ports": {}, "Networks": _networks(container)},
     }
 
 
@@ -163,6 +167,12 @@ def rfc3339(at: int) -> str:
         return _NEVER
     seconds, rest = divmod(at, _NS)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
+def _networks(container: Container) -> Json:
+    """Where it is reached; as with Docker, a container that does not run has no address."""
+    address = _ADDRESS if container.state.running else ""
+    return {_NETWORK: {"IPAddress": address, "GlobalIPv6Address": ""}}
 
 
 def _state(container: Container) -> Json:
