@@ -32,7 +32,7 @@ REASON = "this morning's import overwrote yesterday's readings"
 RESULT = f"Restore of {TARGET}: "
 STEPS = tuple(
     f"{spec.number}. {spec.title}" if spec.number else spec.title
-    for spec in (SPECS[name] for name in ORDER[Strategy.IN_PLACE])
+    for spec in (SPECS[name] for name in ORDER[Strategy.SWAP])
 )
 POINTS = (
     "timescaledb.restoring is off",

@@ -18,7 +18,8 @@ from bot.sandbox.engine import ContainerSpec
 from tests.demo.process import until
 
 APPLICATIONS = ("plant-writer", "plant-reader")
-GIVE_UP_S = 2
+GIVE_UP_S = 4
+"""Enough for a launcher and a scheduler to start after the restart, also on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def logs(made: World, name: str) -> list[str]:
 
 def without_the_step(monkeypatch: pytest.MonkeyPatch, made: World, rule: str) -> None:
     """Leave the restart to the ladder, whose launcher takes a minute that nobody here waits for."""
-    monkeypatch.setattr(server, "LAUNCHER_RETURNS", GIVE_UP_S)
+    monkeypatch.setattr(server, "LAUNCHER_RETURNS", GIVE_UP_S / 2)
     settings = made.settings.with_name("brief.toml")
     with settings.open("a") as file:
         file.write(f'restart = "{rule}"\n')
