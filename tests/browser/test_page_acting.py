@@ -9,7 +9,7 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bot.adapters.slack.blocks_card import card
-from bot.core.permissions import CANCEL_RUN
+from bot.core.permissions import CANCEL_RUN, COMMANDS
 from bot.sandbox.slack import SlackServer, Workspace
 from tests.adapters.slack.test_blocks_card import folded, opened
 from tests.browser.page import Open
@@ -89,23 +89,13 @@ def test_a_slash_command_is_completed_hinted_and_answered(pages: Open, server: S
         ana = pages("ana")
         ana.write("/")
         offered = [line.split()[0] for line in ana.text(".options strong").splitlines()]
-        assert offered == [
-            "/restore",
-            "/rollback",
-            "/tsstatus",
-            "/refresh",
-            "/runjob",
-            "/repair",
-            "/backups",
-            "/audit",
-            "/tshelp",
-        ]
+        assert offered == [spec.name for spec in COMMANDS]
         ana.write("re")
         assert ana.text(".options [aria-selected=true]").startswith("/restore")
         ana.press(Keys.ARROW_DOWN)
         assert ana.text(".options [aria-selected=true]").startswith("/refresh")
         ana.press(Keys.ARROW_UP, Keys.TAB)
-        assert "/restore [backup|latest] [target] [dry-run]" in ana.text("#write-main .hint")
+        assert "/restore [backup|latest] [target] [strategy=…]" in ana.text("#write-main .hint")
         ana.press("latest demo reason=a<b @ben", Keys.ESCAPE, Keys.ENTER)
         assert "Only visible to you" in ana.message("The restore has begun.").text
     assert (heard[0]["command"], heard[0]["text"]) == (
@@ -137,6 +127,8 @@ def test_the_cancel_button_of_a_card_reaches_the_app(
     with bolt(server, configure):
         ben = pages("ben")
         ben.one("#messages button", "Cancel").send_keys(Keys.ENTER)
+        assert "nothing was changed" in ben.one("dialog", "Cancel this run?").text
+        ben.click("dialog button", "Cancel the run")
         ben.wait(lambda: pressed, "the press")
     assert pressed == [("U0BEN", RUN)]
 
