@@ -107,19 +107,17 @@ def _story(parts: Base, run: Unfinished) -> Iterator[str]:
         yield f"Run {run.run_id} of {asked.target} was {in_short(past)} when it was last heard of."
     found = survey(past, bench)
     yield from (f"  found: {finding}" for finding in found.findings)
-    if not isinstance(past.plan, Plan):
-        return
-    yield from _commands(run, past, past.plan, bench, found)
+    if not ended:
+        for name, (decision, told) in _ACTIONS.items():
+            if decision in offers(past, found):
+                yield f"  tsbot runs {name} {run.run_id}    # {told}"
+    if isinstance(past.plan, Plan):
+        yield from _commands(run, past, past.plan, bench, found)
 
 
 def _commands(
     run: Unfinished, past: Past, plan: Plan, bench: Bench, found: Survey
 ) -> Iterator[str]:
-    claimed = not any(isinstance(e, ev.RunFinished) for e in run.events)
-    possible = tuple(offers(past, found)) if claimed else ()
-    for name, (decision, told) in _ACTIONS.items():
-        if decision in possible:
-            yield f"  tsbot runs {name} {run.run_id}    # {told}"
     left = standing(run.events)
     todo = chores(plan, left, turned=found.turned, paused=armable(past))
     for number, chore in enumerate(todo if left else (), 1):

@@ -225,7 +225,18 @@ class Launcher:
     def _claim(self, bench: Bench, asked: ev.RunRequested) -> None:
         if not _own(asked):
             self.runs.make_way(bench.target.name)
+        self._refuse_before_a_decision(bench)
         Claiming(self.claims, self.runs.known).take(bench, asked.run_id, HOLDER)
+
+    def _refuse_before_a_decision(self, bench: Bench) -> None:
+        """Whoever asks for a target that an interrupted run holds is told what it waits for."""
+        for claim in self.claims.held():
+            if claim.target == bench.target.name and self.runs.stalled(claim.run_id):
+                raise Refused(
+                    "stalled",
+                    f"Run {claim.run_id} was interrupted and holds {claim.target}; press Resume, "
+                    "Take back or Abandon on its card first.",
+                )
 
     def _start(self, bench: Bench, active: ActiveRun, execute: Callable[[], object]) -> None:
         def work() -> None:

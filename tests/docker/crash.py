@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import bot.app
+import bot.cli.changing
 import bot.cli.restore
 from bot.__main__ import main
 from bot.cli.terminal import TerminalPresenter
@@ -113,7 +114,8 @@ def _light(fuse: _Fuse) -> None:
             fuse.shown(event)
 
     bot.app.bench = bench
-    setattr(bot.cli.restore, "TerminalPresenter", Presenter)  # noqa: B010
+    for module in (bot.cli.restore, bot.cli.changing):
+        setattr(module, "TerminalPresenter", Presenter)  # noqa: B010
 
 
 CONTEXT = multiprocessing.get_context("forkserver")

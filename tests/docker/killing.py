@@ -89,13 +89,21 @@ class Killing:
 
     def kill(self, point: Point) -> str:
         """Restore until the process dies there and return the run's id."""
-        self._mark()
-        code, printed = self.tsbot("restore", self.dump, "--yes", point=point)
+        self.mark()
+        return self._killed(point, "restore", self.dump, "--yes")
+
+    def kill_rollback(self, point: Point) -> str:
+        """Roll back to the newest kept database until the process dies there."""
+        return self._killed(point, "rollback", "--yes")
+
+    def _killed(self, point: Point, *argv: str) -> str:
+        code, printed = self.tsbot(*argv, point=point)
         assert code == -9, f"{point} was never reached: {printed}"
         [run_id] = {claim.run_id for claim in self.claims()}
         return run_id
 
-    def _mark(self) -> None:
+    def mark(self) -> None:
+        """Let the live database be told from a restored one."""
         with self.installation.database.connect(DATABASE) as connection:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {MARK}")
 
@@ -114,16 +122,21 @@ class Killing:
             if f"tsbot runs {name} {run_id}" in printed
         ]
 
+    def serves_restored(self) -> bool:
+        """Whether the restored database has the live name: it has no mark."""
+        with self.installation.database.connect(DATABASE) as connection:
+            row = connection.execute("SELECT to_regnamespace(%s) IS NULL", [MARK]).fetchone()
+        return row == (True,)
+
     def assert_safe(self, run_id: str, *, restored: bool) -> None:
         """The right database serves, applications run, nothing is left, and the log is whole."""
         database = self.installation.database
         with database.connect(DATABASE) as connection:
-            marked = connection.execute("SELECT to_regnamespace(%s) IS NULL", [MARK]).fetchone()
             paused = connection.execute(
                 "SELECT count(*) FROM timescaledb_information.jobs"
                 " WHERE job_id >= 1000 AND NOT scheduled AND proc_name <> 'policy_retention'"
             ).fetchone()
-        assert marked == (restored,)
+        assert self.serves_restored() is restored
         assert row_counts(database) == self.rows
         assert paused == (0,)
         lives = [self.installation.life(a)[0] for a in self.installation.applications]
