@@ -17,7 +17,7 @@ from bot.core.models import Check, ContinuousAggregate, Ownership, Target, Verdi
 from bot.core.sql_names import Relation, shown
 from bot.core.steps.database import PG_CRON, TIMESCALEDB
 from bot.core.toc import Toc, TocEntry
-from bot.core.wording import counted, grouped
+from bot.core.wording import counted, grouped, of_kind
 
 _SHOWN = 5
 _OTHERS = frozenset({"VIEW", "MATERIALIZED VIEW", "SEQUENCE", "FOREIGN TABLE"})
@@ -94,10 +94,16 @@ def _on_a_line(name: str) -> str:
     return name.replace("\n", " ").replace("\r", " ")
 
 
+def _all(number: int, kind: str) -> str:
+    if number == 1:
+        return f"the {of_kind(1, kind)} of the dump is there"
+    return f"all {number} {kind} of the dump are there"
+
+
 def _all_there(kind: str, expected: Collection[str], found: Collection[str]) -> Check:
     lost = sorted(set(map(_on_a_line, expected)) - set(map(_on_a_line, found)))
     if not lost:
-        return Check(kind, Verdict.OK, f"all {len(expected)} {kind} of the dump are there")
+        return Check(kind, Verdict.OK, _all(len(expected), kind))
     return _different(kind, f"{len(lost)} of {len(expected)} {kind} missing", lost)
 
 
@@ -115,7 +121,7 @@ def _extensions(toc: Toc, manifest: Manifest, found: Mapping[str, str]) -> Check
     if version not in {"", now}:
         return _different(kind, "another version", [f"timescaledb {now} instead of {version}"])
     told = f", TimescaleDB {version} as in the dump" if version else ""
-    return Check(kind, Verdict.OK, f"all {len(expected)} extensions of the dump are there{told}")
+    return Check(kind, Verdict.OK, f"{_all(len(expected), kind)}{told}")
 
 
 def _policies(manifest: Manifest, found: Restored) -> Check:

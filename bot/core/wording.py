@@ -75,6 +75,12 @@ def grouped(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
+def of_kind(number: int, kind: str) -> str:
+    """Return ``1 index`` or ``12 indexes`` from a kind's plural, such as ``indexes``."""
+    one = {"indexes": "index", "policies": "policy"}.get(kind, kind.removesuffix("s"))
+    return counted(number, one, kind)
+
+
 def ended(text: str) -> str:
     """Return text that ends as a sentence does, with no second stop after one it has."""
     return text if text.endswith(("?", "!", "…")) else f"{text.rstrip('.')}."

@@ -11,6 +11,7 @@ from bot.core.wording import (
     ended,
     grouped,
     moment,
+    of_kind,
     rough,
     share,
     shortened,
@@ -96,3 +97,11 @@ def test_a_sentence_has_one_stop_at_its_end(text: str, shown: str) -> None:
 @pytest.mark.parametrize(("number", "text"), [(0, "0"), (999, "999"), (3456000, "3 456 000")])
 def test_large_numbers_are_written_in_groups_of_three(number: int, text: str) -> None:
     assert grouped(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "told"),
+    [(1, "hypertables", "1 hypertable"), (1, "indexes", "1 index"), (2, "policies", "2 policies")],
+)
+def test_one_of_a_kind_is_not_called_many(number: int, kind: str, told: str) -> None:
+    assert of_kind(number, kind) == told

@@ -15,7 +15,7 @@ from bot.core.owners import concerned, misfits
 from bot.core.plan import StepName
 from bot.core.steps.pg_restore import to_repair
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
-from bot.core.wording import counted
+from bot.core.wording import counted, of_kind
 
 _NO_ROLE = re.compile(r'role "[^"]+" does not exist')
 """What pg_restore says of grants that it could not give: of owners it would be fatal."""
@@ -85,7 +85,7 @@ def _analyze(work: Work) -> Outcome:
         told = "; ".join(failed[:_NAMED])
         raise StepFailed(f"the restored database differs from the dump: {told}", "\n".join(failed))
     counts = work.side.inventory().counts()
-    shown = ", ".join(f"{n} {kind}" for kind, n in counts.items() if n)
+    shown = ", ".join(of_kind(n, kind) for kind, n in counts.items() if n)
     warnings = [f"Warning: {c.evidence}" for c in checks if c.verdict is Verdict.WARNING]
     evidence = [
         *to_repair(work),
