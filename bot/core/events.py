@@ -56,11 +56,14 @@ class RunPlanned(Event):
 class ApprovalForeseen(Event):
     """A run has begun that will need its approvers later; they hear of it now.
 
-    ``approvers`` are user and usergroup ids.
+    Args:
+        approvers: user and usergroup ids.
+        seconds: until they are probably needed, None where nobody knows.
     """
 
     plan: Plan
     approvers: tuple[str, ...] = ()
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

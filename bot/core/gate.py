@@ -17,7 +17,8 @@ from bot.core import events as ev
 from bot.core.approvals import ApprovalRules, GateNotice, Tally
 from bot.core.audit import Deadline
 from bot.core.change_plan import ChangePlan
-from bot.core.errors import ChatUnavailable, GateNotPassed
+from bot.core.errors import AuditUnavailable, ChatUnavailable, GateNotPassed
+from bot.core.forecast import until_the_gate
 from bot.core.journal import Journal
 from bot.core.models import Person
 from bot.core.plan import Plan
@@ -104,10 +105,17 @@ class SlackGate:
 
     def foresee(self, plan: Plan) -> None:
         """Tell approvers at the start of a run that they will be needed later."""
-        approvers = self.rules.approvers
+        try:
+            seconds = until_the_gate(self.journal.log, plan)
+        except AuditUnavailable:
+            seconds = None  # the next entry will say so
         self.journal.record(
             ev.ApprovalForeseen(
-                run_id=plan.run_id, at=self.clock.now(), plan=plan, approvers=approvers
+                run_id=plan.run_id,
+                at=self.clock.now(),
+                plan=plan,
+                approvers=self.rules.approvers,
+                seconds=seconds,
             )
         )
 

@@ -37,7 +37,7 @@ from bot.core.plan import Plan, StepName
 from bot.core.redaction import safe_line, safe_text, tail
 from bot.core.repair import REPAIR
 from bot.core.run_view import GateView, RunView, StepState, StepView
-from bot.core.wording import duration, shortened
+from bot.core.wording import duration, rough, shortened
 
 _VERDICTS = {
     Verdict.OK: "white_check_mark",
@@ -136,9 +136,10 @@ def foreseen(event: ApprovalForeseen) -> Look:
     """Return what tells approvers, at the start, that they will be needed."""
     plan = event.plan
     ids = " ".join(map(mention, event.approvers[:40]))
+    when = f"in {rough(event.seconds)}, when" if event.seconds is not None else "once"
     told = (
         f"{ids} run `{plain(event.run_id, 40)}` restores {plain(plan.target.name, 80)} beside the "
-        "live database, which serves on. You will be asked here once the copy is compared."
+        f"live database, which serves on. You will be asked here {when} the copy is compared."
     )
     return fit(told, [section(told)], event.run_id)
 
