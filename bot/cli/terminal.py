@@ -129,7 +129,7 @@ def _restore_lines(plan: Plan) -> list[str]:
     dropped = "  lost      the old database, DROPPED for good before the restore (drop-first)"
     return [
         f"  backup    {backup.file.name}, {size(backup.file.size)}, taken {taken}",
-        f"            TimescaleDB {backup.timescaledb_version or '-'}, "
+        f"            TimescaleDB {plan.timescaledb or '-'}, "
         f"PostgreSQL {backup.postgres_version}, sha256 {backup.sha256[:16]}",
         *(f"  holds     {line}" for line in plan.contents),
         *([dropped] if gone else []),

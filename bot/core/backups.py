@@ -98,8 +98,7 @@ class Backups:
         manifest = reader.read(file.path, count_rows=self.target.count_rows)
         note(f"hashing {file.name}")
         sha256 = reader.sha256(file.path)
-        if any((e.kind, e.schema, e.name) == _CRON_JOBS for e in toc.entries):
-            manifest = replace(manifest, cron=reader.cron_jobs(file.path))
+        manifest = with_cron(manifest, toc, reader, file.path)
         self._refuse_changed(file)
         if self.look(file, reader).stamp != seen.stamp:
             raise Refused("changed_dump", f"{file.name} was changed while it was read; ask again.")
@@ -160,3 +159,14 @@ class Backups:
                 f"{file.name} is still being written ({file.size} bytes, then {now.size}); "
                 "wait until it is complete.",
             )
+
+
+def with_cron(manifest: Manifest, toc: Toc, reader: DumpReader, path: str) -> Manifest:
+    """Return the manifest with the dump's jobs of pg_cron.
+
+    Raises:
+        Refused: they cannot be read.
+    """
+    if any((e.kind, e.schema, e.name) == _CRON_JOBS for e in toc.entries):
+        return replace(manifest, cron=reader.cron_jobs(path))
+    return manifest

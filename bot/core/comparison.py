@@ -9,13 +9,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from bot.core.dump_scan import CATALOG_SCHEMAS
+from bot.core.extension_versions import TIMESCALEDB
 from bot.core.grants import counted_grants, missing
 from bot.core.inventory import Inventory
 from bot.core.jobs import Job
 from bot.core.manifest import USER_JOBS, DumpedJob, Manifest
 from bot.core.models import Check, ContinuousAggregate, Ownership, Target, Verdict
 from bot.core.sql_names import Relation, shown
-from bot.core.steps.database import PG_CRON, TIMESCALEDB
+from bot.core.steps.database import PG_CRON
 from bot.core.toc import Toc, TocEntry
 from bot.core.wording import counted, grouped, of_kind
 

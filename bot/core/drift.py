@@ -18,6 +18,7 @@ def restore_drift(old: Plan, new: Plan) -> Drift:
         ("the restored copy", old.evidence, new.evidence),
         ("the container", old.container.id, new.container.id),
         ("the server", old.system_identifier, new.system_identifier),
+        ("TimescaleDB's version", old.timescaledb_after, new.timescaledb_after),
         ("the running applications", _ids(old), _ids(new)),
     )
     changed = [what for what, before, after in changes if before != after]

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from bot.core.backups import ReadBackup
 from bot.core.cron import CronJob
+from bot.core.extension_versions import TIMESCALEDB, version_after
 from bot.core.inquiry import Answer, Inquiry, reading
 from bot.core.models import Check, Ownership, Target, Verdict
 from bot.core.ports import Cluster
-from bot.core.steps.database import PG_CRON, TIMESCALEDB
+from bot.core.steps.database import PG_CRON
 from bot.core.wording import counted
 
 
@@ -57,10 +58,17 @@ class DumpChecks:
             shown = ", ".join(sorted(available)) or "none"
             evidence = f"the dump is from {version}, the image has {shown}"
             return Verdict.FAILED, evidence, f"use an image that ships {version}"
-        libraries = self.cluster.libraries()
-        if _LOADER in libraries and f"timescaledb-{version}.so" not in libraries:
-            evidence = f"the image has {version}'s script and not its library"
-            return Verdict.FAILED, evidence, f"use an image that ships {version}"
+        libraries, after = self.cluster.libraries(), version_after(self.cluster, version)
+        for needed in filter(None, (version, after)):
+            if _LOADER in libraries and f"timescaledb-{needed}.so" not in libraries:
+                evidence = f"the image has {needed}'s script and not its library"
+                return Verdict.FAILED, evidence, f"use an image that ships {needed}"
+        if after:
+            return Verdict.OK, f"{version} is in the image; updated to {after} afterwards", ""
+        default = self.cluster.default_versions()[TIMESCALEDB]
+        if default != version:
+            evidence = f"the image's own version is {default}, to which no update leads"
+            return Verdict.WARNING, f"{evidence}: TimescaleDB stays at {version}", ""
         return Verdict.OK, f"{version} is in the image", ""
 
     def _edition(self) -> Answer:
@@ -71,7 +79,9 @@ class DumpChecks:
         policies = sum(job.procedure.startswith("policy_") for job in manifest.jobs)
         needs += [counted(policies, "policy", "policies")] if policies else []
         libraries = self.cluster.libraries()
-        lacking = f"timescaledb-tsl-{manifest.timescaledb_version}.so" not in libraries
+        version = manifest.timescaledb_version
+        wanted = {version, version_after(self.cluster, version) or version}
+        lacking = not {f"timescaledb-tsl-{v}.so" for v in wanted} <= libraries
         if needs and _LOADER in libraries and lacking:
             evidence = f"the dump holds {' and '.join(needs)}, the image is the Apache edition"
             return Verdict.FAILED, evidence, "use an image with the community edition"

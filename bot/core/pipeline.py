@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.core.plan import Plan, StepName, order_of
-from bot.core.steps import applications, cut_over, database, finish, pg_restore, server, verify
+from bot.core.steps import (
+    applications,
+    cut_over,
+    database,
+    finish,
+    pg_restore,
+    server,
+    update,
+    verify,
+)
 from bot.core.steps.stage import Stage, Work
 
 STAGES: Mapping[StepName, Stage[Work]] = {
@@ -19,6 +28,7 @@ STAGES: Mapping[StepName, Stage[Work]] = {
         pg_restore.RESTORE,
         finish.RESTORING_OFF,
         finish.ANALYZE,
+        update.UPDATE,
         cut_over.CUT_OVER,
         server.RESTART,
         applications.START,

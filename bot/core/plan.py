@@ -24,6 +24,7 @@ class StepName(StrEnum):
     PG_RESTORE = "pg_restore"
     RESTORING_OFF = "restoring_off"
     ANALYZE = "analyze"
+    UPDATE_EXTENSIONS = "update_extensions"
     CUT_OVER = "cut_over"
     RESTART = "restart"
     START_APPLICATIONS = "start_applications"
@@ -72,6 +73,7 @@ SPECS: Mapping[StepName, StepSpec] = {
         StepSpec(StepName.PG_RESTORE, "6", "Restore the dump"),
         StepSpec(StepName.RESTORING_OFF, "7", "Turn restoring off"),
         StepSpec(StepName.ANALYZE, "11", "Analyze and compare"),
+        StepSpec(StepName.UPDATE_EXTENSIONS, "", "Update TimescaleDB"),
         StepSpec(StepName.CUT_OVER, "2", "Terminate connections, cut over", destructive=True),
         StepSpec(StepName.RESTART, "8", "Restart PostgreSQL", destructive=True),
         StepSpec(StepName.START_APPLICATIONS, "12", "Start applications"),
@@ -99,6 +101,7 @@ COPY = (
     StepName.PG_RESTORE,
     StepName.RESTORING_OFF,
     StepName.ANALYZE,
+    StepName.UPDATE_EXTENSIONS,
 )
 """What makes the restored database beside the one that serves; half of it is worth nothing."""
 
@@ -216,6 +219,8 @@ class Plan:
         early_gate: why approvers are asked before anything is done, empty where they need not be.
         evidence: what the restored copy is, once it stands beside the live database.
         contents: what the dump holds, in lines for people; its bytes are digested.
+        timescaledb_after: the version that TimescaleDB is brought to once everything is restored
+            and compared, empty where it stays at the dump's.
     """
 
     run_id: str
@@ -233,6 +238,7 @@ class Plan:
     early_gate: str = ""
     evidence: Evidence | None = None
     contents: tuple[str, ...] = ()
+    timescaledb_after: str = ""
 
     @property
     def gate_first(self) -> bool:
@@ -243,6 +249,12 @@ class Plan:
     def replaced(self) -> DatabaseFacts | None:
         """The database that is set aside in the cut-over; None where none is left to be."""
         return None if self.target.strategy is Strategy.DROP_FIRST else self.live
+
+    @property
+    def timescaledb(self) -> str:
+        """The dump's version of TimescaleDB, with the one it is updated to, for people."""
+        version = self.backup.timescaledb_version
+        return f"{version} → {self.timescaledb_after}" if self.timescaledb_after else version
 
     @property
     def side(self) -> str:
@@ -282,6 +294,7 @@ class Plan:
                 sorted(self.target.extensions),
                 sorted(self.retention),
             ],
+            "timescaledb": self.timescaledb_after,
             "evidence": self.evidence.sha256 if self.evidence else "",
         }
         return hashlib.sha256(canonical(body).encode()).hexdigest()

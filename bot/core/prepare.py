@@ -13,6 +13,7 @@ from bot.core.disk_room import check_room, read_room
 from bot.core.dump import DumpReader
 from bot.core.dump_checks import DumpChecks
 from bot.core.errors import ContainerNotFound, DatabaseRefused, PreflightFailed, Unavailable
+from bot.core.extension_versions import version_after
 from bot.core.manifest import Manifest
 from bot.core.models import Check, Container, Strategy, Target, Verdict
 from bot.core.owners import check_job_owners
@@ -110,6 +111,7 @@ class Preflight:
             applications=self._running_applications(),
             live=self.cluster.find_database(self.target.database),
             system_identifier=self.cluster.identity().system_identifier,
+            timescaledb_after=version_after(self.cluster, backup.timescaledb_version),
         )
 
     def _plan(
@@ -136,6 +138,7 @@ class Preflight:
             reason=request.reason,
             retention=threats(read.manifest.expiring, self.clock.now()),
             contents=contents(read.manifest, read.toc),
+            timescaledb_after=version_after(self.cluster, read.backup.timescaledb_version),
         )
 
     def _distrust(self, read: ReadBackup, reader: DumpReader) -> str:

@@ -213,7 +213,10 @@ def _evidence(work: Work) -> Evidence:
     """
     oid = work.side_oid() or 0
     _require(work.cluster, oid)
-    learned = work.learned(StepName.ANALYZE, "evidence")
+    learned = (
+        *work.learned(StepName.UPDATE_EXTENSIONS, "evidence"),
+        *work.learned(StepName.ANALYZE, "evidence"),
+    )
     return Evidence(oid, tuple(str(line) for line in learned))
 
 

@@ -9,11 +9,12 @@ from functools import partial
 
 from bot.core.dump import DumpReader
 from bot.core.errors import ContainerNotFound, Refused
+from bot.core.extension_versions import TIMESCALEDB
 from bot.core.inquiry import Answer, Inquiry
 from bot.core.models import Check, Container, Target, Verdict
 from bot.core.ports import Cluster, ContainerHost
 from bot.core.status import THRESHOLDS
-from bot.core.steps.database import PG_CRON, TIMESCALEDB
+from bot.core.steps.database import PG_CRON
 from bot.core.trust import Place, open_to_others, places_of
 from bot.core.wording import counted
 

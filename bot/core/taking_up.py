@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from bot.core.backups import with_cron
 from bot.core.carrying_out import Ending
 from bot.core.errors import Refused, StepFailed, TsbotError
 from bot.core.lease import Lease
@@ -86,8 +87,10 @@ class ResumedRestore(_TakenUp):
         try:
             toc = work.dump.toc(path)
             if StepName.ANALYZE in work.facts:
-                return toc, work.dump.catalog(path)
-            return toc, work.dump.read(path, count_rows=work.target.count_rows)
+                manifest = work.dump.catalog(path)
+            else:
+                manifest = work.dump.read(path, count_rows=work.target.count_rows)
+            return toc, with_cron(manifest, toc, work.dump, path)
         except Refused:
             if work.turned:
                 return NO_TOC, NO_MANIFEST

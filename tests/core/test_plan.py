@@ -41,7 +41,7 @@ def from_file(**changes: object) -> Plan:
 
 def test_in_place_follows_the_restore_procedure() -> None:
     numbers = [SPECS[name].number for name in ORDER[Strategy.IN_PLACE]]
-    assert numbers == ["1", "3", "4", "5", "6", "7", "11", "2", "8", "12", "9", "10", ""]
+    assert numbers == ["1", "3", "4", "5", "6", "7", "11", "", "2", "8", "12", "9", "10", ""]
 
 
 def test_every_numbered_step_happens_exactly_once() -> None:
@@ -73,7 +73,8 @@ def test_a_swap_takes_nothing_away_before_the_copy_is_compared() -> None:
     order = ORDER[Strategy.SWAP]
     compared = order.index(StepName.ANALYZE)
     assert [name for name in order[: compared + 1] if SPECS[name].destructive] == []
-    assert order[compared + 1 :][:3] == (
+    assert order[compared + 1 :][:4] == (
+        StepName.UPDATE_EXTENSIONS,
         StepName.STOP_APPLICATIONS,
         StepName.CUT_OVER,
         StepName.START_APPLICATIONS,
@@ -172,6 +173,7 @@ def test_a_long_name_is_not_cut_within_a_letter() -> None:
         pytest.param(lambda: on_target(count_rows=False), id="rows not counted"),
         pytest.param(lambda: on_target(extensions=("timescaledb", "vector")), id="extensions"),
         pytest.param(lambda: a_plan(retention=()), id="retention"),
+        pytest.param(lambda: a_plan(timescaledb_after="2.23.1"), id="update of TimescaleDB"),
     ],
 )
 def test_the_digest_changes_with_what_was_approved(change: Callable[[], Plan]) -> None:

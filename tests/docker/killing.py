@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -15,6 +16,7 @@ from bot.adapters.clock import SystemClock
 from bot.core.audit import Claim, Query
 from bot.core.models import Strategy
 from bot.core.plan import ORDER, StepName
+from tests.docker.containers import DatabaseContainer
 from tests.docker.crash import AFTER, BEFORE, WHILE, Point, spawn
 from tests.docker.dumps import take_dump
 from tests.docker.sample import DATABASE, create_sample, create_views, row_counts
@@ -29,17 +31,20 @@ INSIDE = {
     StepName.PG_RESTORE: ("write_file", WHILE),
     StepName.RESTORING_OFF: ("set_scheduled", "post_restore"),
     StepName.ANALYZE: ("analyze",),
+    StepName.UPDATE_EXTENSIONS: ("default_versions",),
     StepName.CUT_OVER: (
         "apply_settings",
         "allow_connections",
         "terminate",
         "rename",
         "restart_workers",
+        "create_extension",
+        "load_cron_jobs",
     ),
     StepName.RESTART: ("checkpoint", "restart"),
     StepName.START_APPLICATIONS: ("start",),
     StepName.WORKERS: ("sessions",),
-    StepName.JOBS: ("set_scheduled",),
+    StepName.JOBS: ("set_scheduled", "forget_cron_runs", "set_cron_active"),
     StepName.CHECKLIST: ("jobs",),
 }
 """Calls of each step after which the process is killed."""
@@ -60,6 +65,13 @@ def points(strategy: Strategy) -> Iterator[Point]:
                 yield Point(step, moment)
 
 
+def cron_jobs(database: DatabaseContainer) -> list[tuple[Any, ...]]:
+    """Return pg_cron's jobs, none where the image lacks it."""
+    if database.rows(DATABASE, "SELECT to_regclass('cron.job')") == [(None,)]:
+        return []
+    return database.rows(DATABASE, _CRON)
+
+
 @dataclass
 class Killing:
     """One installation on which restores are killed, one after the other."""
@@ -68,16 +80,20 @@ class Killing:
     dump: str
     rows: dict[str, int]
     directory: Path
+    cron: list[tuple[Any, ...]]
     _count: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
     def of(cls, installation: Installation, directory: Path, *, community: bool) -> "Killing":
         """Make the sample, with views and policies where the edition has them, and dump it."""
-        create_sample(installation.database)
+        if "pg_cron" in create_sample(installation.database):
+            with installation.database.connect(DATABASE) as connection:
+                connection.execute(_SCHEDULE)
         if community:
             create_views(installation.database)
         dump = age(installation.database, take_dump(installation.database))
-        return cls(installation, dump, row_counts(installation.database), directory)
+        counts, cron = row_counts(installation.database), cron_jobs(installation.database)
+        return cls(installation, dump, counts, directory, cron)
 
     def tsbot(self, *argv: str, point: Point | None = None) -> tuple[int, str]:
         """Run a command; return its exit code and what it printed."""
@@ -139,6 +155,7 @@ class Killing:
         assert self.serves_restored() is restored
         assert row_counts(database) == self.rows
         assert paused == (0,)
+        assert cron_jobs(database) == self.cron
         lives = [self.installation.life(a)[0] for a in self.installation.applications]
         assert lives == ["running", "running", "created"]
         assert self.installation.sides() == []
@@ -172,3 +189,10 @@ class Killing:
 
 _KEPT = "SELECT datname FROM pg_database WHERE datname ~ '_before_[0-9a-f]{8}$'"
 _SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'tsbot-restore-%%'"
+_SCHEDULE = """
+SELECT cron.schedule('nightly', '0 3 * * *', 'VACUUM sensors');
+SELECT cron.schedule('yearly', '0 3 1 1 *', 'VACUUM sensors');
+SELECT cron.schedule('off', '0 3 1 1 *', 'SELECT 1');
+UPDATE cron.job SET active = false WHERE jobname = 'off';
+"""
+_CRON = "SELECT jobid, jobname, active, database FROM cron.job ORDER BY jobid"

@@ -86,15 +86,23 @@ CREATE MATERIALIZED VIEW {name} WITH (timescaledb.continuous) AS
 
 
 def create_sample(
-    container: DatabaseContainer, dbname: str = DATABASE, size: Size = SMALL
+    container: DatabaseContainer,
+    dbname: str = DATABASE,
+    size: Size = SMALL,
+    timescaledb: str | None = None,
 ) -> tuple[str, ...]:
     """Create *dbname* anew with the guide's extensions and sample data.
 
     `influx_data` and `sensors` belong to OWNER, READER may read them, `notes` is the superuser's.
+    *timescaledb* is its version, the image's own unless said.
     Returns the extensions created: pg_cron only goes into the database it is bound to, and another
     image may lack some.
     """
     _create_database(container, dbname)
+    if timescaledb is not None:
+        with container.connect(dbname) as connection:
+            create = sql.SQL("CREATE EXTENSION timescaledb VERSION {}")
+            connection.execute(create.format(sql.Literal(timescaledb)))
     with container.connect(dbname) as connection:
         created = _create_extensions(connection)
         _create_roles(connection)

@@ -117,6 +117,16 @@ class PostgresCluster(ServerSurroundings):
         with self._connector.session() as connection:
             return extension.available(connection)
 
+    def default_versions(self) -> Mapping[str, str]:
+        """Return the version of each extension that this image creates unless told otherwise."""
+        with self._connector.session() as connection:
+            return extension.defaults(connection)
+
+    def can_update(self, name: str, version: str, to: str) -> bool:
+        """Whether the image ships scripts that bring an extension from one version to another."""
+        with self._connector.session() as connection:
+            return extension.can_update(connection, name, version, to)
+
     def roles(self) -> frozenset[str]:
         """Return the names of all roles."""
         with self._connector.session(statement_timeout=STATUS_TIMEOUT) as connection:

@@ -51,10 +51,10 @@ class PostgresDatabase:
         with self._connector.session(self.name, search_path="public") as connection:
             extension.create(connection, name, version)
 
-    def update_extension(self, name: str) -> None:
-        """Bring an extension to the image's default version, as a session's first statement."""
+    def update_extension(self, name: str, version: str) -> None:
+        """Bring an extension to a version, as a session's first statement."""
         with self._connector.session(self.name) as connection:
-            extension.update(connection, name)
+            extension.update(connection, name, version)
 
     def pre_restore(self) -> None:
         """Call timescaledb_pre_restore()."""

@@ -39,9 +39,10 @@ def create(connection: Connection, name: str, version: str | None) -> None:
     connection.execute(statement.format(sql.Identifier(name), wanted))
 
 
-def update(connection: Connection, name: str) -> None:
-    """Bring an extension to the image's default version; must be the session's first statement."""
-    connection.execute(sql.SQL("ALTER EXTENSION {} UPDATE").format(sql.Identifier(name)))
+def update(connection: Connection, name: str, version: str) -> None:
+    """Bring an extension to a version; must be the session's first statement."""
+    statement = sql.SQL("ALTER EXTENSION {} UPDATE TO {}")
+    connection.execute(statement.format(sql.Identifier(name), sql.Literal(version)))
 
 
 def available(connection: Connection) -> Mapping[str, frozenset[str]]:
@@ -51,6 +52,21 @@ def available(connection: Connection) -> Mapping[str, frozenset[str]]:
      GROUP BY name ORDER BY name
     """
     return {name: frozenset(versions) for name, versions in connection.execute(query).fetchall()}
+
+
+def defaults(connection: Connection) -> Mapping[str, str]:
+    """Return the version of each extension that CREATE EXTENSION installs unless told otherwise."""
+    query = "SELECT name, default_version FROM pg_catalog.pg_available_extensions ORDER BY name"
+    return dict(connection.execute(query).fetchall())
+
+
+def can_update(connection: Connection, name: str, version: str, to: str) -> bool:
+    """Whether update scripts lead from one version of an extension to another."""
+    query = """
+    SELECT FROM pg_catalog.pg_extension_update_paths(%s)
+     WHERE source = %s AND target = %s AND path IS NOT NULL
+    """
+    return connection.execute(query, [name, version, to]).fetchone() is not None
 
 
 def timescaledb_schema(connection: Connection) -> str | None:

@@ -63,7 +63,7 @@ def what(plan: Plan, requester: Person | None) -> Json:
     taken = [words(" · taken "), date(backup.taken_at)] if backup.taken_at else []
     versions = (
         f"PostgreSQL {_version(backup.postgres_version)} and TimescaleDB "
-        f"{_version(backup.timescaledb_version)} into PostgreSQL {_version(plan.postgres_version)}"
+        f"{_version(plan.timescaledb)} into PostgreSQL {_version(plan.postgres_version)}"
     )
     reason = shortened(safe_line(plan.reason), 500)
     return paragraph(

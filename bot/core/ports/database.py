@@ -39,8 +39,8 @@ class Database(Protocol):
         """Create an extension unless it exists, with what it requires."""
         ...
 
-    def update_extension(self, name: str) -> None:
-        """Bring an extension to the image's default version, as a session's first statement."""
+    def update_extension(self, name: str, version: str) -> None:
+        """Bring an extension to a version, as a session's first statement."""
         ...
 
     def pre_restore(self) -> None:
@@ -195,6 +195,14 @@ class Cluster(Surroundings, Protocol):
 
     def available_extensions(self) -> Mapping[str, frozenset[str]]:
         """Return the versions of each extension this image ships."""
+        ...
+
+    def default_versions(self) -> Mapping[str, str]:
+        """Return the version of each extension that this image creates unless told otherwise."""
+        ...
+
+    def can_update(self, name: str, version: str, to: str) -> bool:
+        """Whether the image ships scripts that bring an extension from one version to another."""
         ...
 
     def roles(self) -> frozenset[str]:

@@ -30,6 +30,12 @@ def to_pause(work: Work) -> list[int]:
     return sorted(job.id for job in work.manifest.cron if job.active)
 
 
+def paused_before(work: Work) -> list[int]:
+    """Return those that the cut-over has said it would pause, also in a process that died in it."""
+    noted = work.intents.get(StepName.CUT_OVER, {}).get(PAUSED, ())
+    return [n for n in noted if isinstance(n, int)] if isinstance(noted, list | tuple) else []
+
+
 def restore_cron(work: Work) -> str:
     """Create pg_cron in the live database and put the dump's jobs in, paused; safe to repeat.
 
@@ -52,7 +58,8 @@ def restore_cron(work: Work) -> str:
         raise StepFailed(
             f"the database is cut over, but pg_cron's jobs are not restored: {error}"
         ) from error
-    missing = {job.id for job in jobs} - {job.id for job in work.live.cron_jobs()}
+    expected = {job.id for job in jobs} | set(paused_before(work))
+    missing = expected - {job.id for job in work.live.cron_jobs()}
     if missing:
         raise StepFailed(
             "the database is cut over, but pg_cron lacks jobs of the dump: "

@@ -6,7 +6,7 @@ from bot.core.codec import from_json
 from bot.core.database_settings import DatabaseSettings
 from bot.core.models import Facts
 from bot.core.plan import StepName
-from bot.core.steps.cron import PAUSED, restore_cron, to_pause
+from bot.core.steps.cron import PAUSED, paused_before, restore_cron, to_pause
 from bot.core.steps.renaming import armed_retention, exchange_names, note_written
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
 from bot.core.wording import counted
@@ -15,6 +15,9 @@ from bot.core.wording import counted
 def _intent(work: Work) -> Intent:
     plan = work.plan
     live = plan.target.database
+    noted = work.intents.get(StepName.CUT_OVER)
+    if work.found_turned and noted:  # what was so before the renames can be asked no more
+        return Intent(f"finish the cut-over: {live} is the restored database already", noted)
     facts: Facts = {
         "side_oid": work.side_oid(),
         "written": note_written(work.side),
@@ -37,8 +40,12 @@ def _cut_over(work: Work) -> Outcome:
     plan = work.plan
     live = plan.target.database
     if work.found_turned:  # a process died after the renames and before it could say so
-        set_aside = {"ended": 0, "set_aside": plan.set_aside if plan.replaced else ""}
-        return _settle(work, set_aside, 0)
+        facts: Facts = {
+            "ended": 0,
+            "set_aside": plan.set_aside if plan.replaced else "",
+            PAUSED: paused_before(work),
+        }
+        return _settle(work, facts, 0)
     renames = [(plan.side, live)]
     work.cluster.apply_settings(plan.side, _settings(work))
     if plan.replaced is not None:
@@ -46,7 +53,7 @@ def _cut_over(work: Work) -> Outcome:
         renames.insert(0, (live, plan.set_aside))
     paused = to_pause(work)
     ended = exchange_names(work, renames)
-    facts: Facts = {
+    facts = {
         "ended": ended,
         "set_aside": plan.set_aside if plan.replaced else "",
         PAUSED: paused,

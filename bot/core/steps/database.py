@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bot.core.codec import to_json
 from bot.core.errors import StepFailed
+from bot.core.extension_versions import TIMESCALEDB
 from bot.core.plan import Plan, StepName
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
 
-TIMESCALEDB = "timescaledb"
 PG_CRON = "pg_cron"
 """Can be created only in the database that cron.database_name names, so it waits for the cut-over.
 

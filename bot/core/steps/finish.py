@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bot.core.comparison import Restored, compare
 from bot.core.errors import DatabaseRefused, StepFailed, Unavailable
+from bot.core.extension_versions import TIMESCALEDB
 from bot.core.inventory import Inventory
 from bot.core.live_comparison import against_live
 from bot.core.manifest import USER_JOBS
@@ -127,7 +129,9 @@ def _against_live(work: Work, restored: Inventory) -> Iterator[Check]:
         told = f"the old database could not be read: {error}"
         yield Check(f"owners and grants against {name}", Verdict.WARNING, told)
         return
-    yield from against_live(name, old, restored)
+    later = {TIMESCALEDB: work.plan.timescaledb_after} if work.plan.timescaledb_after else {}
+    become = replace(restored, extensions={**restored.extensions, **later})
+    yield from against_live(name, old, become)
 
 
 RESTORING_OFF = Stage(StepName.RESTORING_OFF, _off_intent, _off)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from bot.core.change_run import ChangeWork
 from bot.core.errors import StepFailed, Unavailable
+from bot.core.extension_versions import TIMESCALEDB
 from bot.core.models import Check, Facts
 from bot.core.plan import StepName
 from bot.core.points import checklist
 from bot.core.status import Expectations, read_status
-from bot.core.steps.database import TIMESCALEDB
 from bot.core.steps.renaming import armed_retention, exchange_names, note_written
 from bot.core.steps.server import poll
 from bot.core.steps.stage import Intent, Outcome, Stage

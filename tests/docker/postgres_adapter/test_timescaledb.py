@@ -69,7 +69,7 @@ def test_an_extension_is_created_at_a_version_once_and_with_what_it_requires(
 
 def test_updating_is_the_sessions_first_statement(database: PostgresDatabase) -> None:
     before = database.extensions()
-    database.update_extension("timescaledb")
+    database.update_extension("timescaledb", before["timescaledb"])
     assert database.extensions() == before
 
 
