@@ -103,7 +103,8 @@ def plan_lines(plan: Plan | ChangePlan) -> list[str]:
     stops = f"  stops     {', '.join(a.name for a in plan.applications) or 'no application'}"
     told = _restore_lines(plan) if isinstance(plan, Plan) else _change_lines(plan)
     warnings = (f"  warning   {what}" for what in plan.warnings)
-    return [head, place, *told, stops, *warnings, "  steps", *_step_lines(plan)]
+    first = _dropped(plan) if isinstance(plan, Plan) else []
+    return [*first, head, place, *told, stops, *warnings, "  steps", *_step_lines(plan)]
 
 
 def _step_lines(plan: Plan | ChangePlan) -> list[str]:
@@ -121,19 +122,24 @@ def _change_lines(plan: ChangePlan) -> list[str]:
     ]
 
 
+def _dropped(plan: Plan) -> list[str]:
+    """Say before all else that nothing will be kept."""
+    if plan.live is None or plan.replaced is not None:
+        return []
+    return ["drop-first: the old database is DROPPED for good, before the restore"]
+
+
 def _restore_lines(plan: Plan) -> list[str]:
     backup = plan.backup
     taken = f"{backup.taken_at:%Y-%m-%d %H:%M UTC}" if backup.taken_at else "an unknown time"
     newest = f"{plan.loss.newest_row:%Y-%m-%d %H:%M:%S UTC}" if plan.loss.newest_row else "unknown"
-    gone = plan.live is not None and plan.replaced is None
-    dropped = "  lost      the old database, DROPPED for good before the restore (drop-first)"
     return [
         f"  backup    {backup.file.name}, {size(backup.file.size)}, taken {taken}",
         f"            TimescaleDB {plan.timescaledb or '-'}, "
         f"PostgreSQL {backup.postgres_version}, sha256 {backup.sha256[:16]}",
         *(f"  holds     {line}" for line in plan.contents),
-        *([dropped] if gone else []),
         f"  lost      everything written after {taken}; newest row now: {newest}",
+        *([f"  asked     before anything is done: {plan.early_gate}"] if plan.early_gate else []),
         *(f"  retention {what}" for what in plan.retention),
         *(f"  copy      {line}" for line in (plan.evidence.lines if plan.evidence else ())),
     ]

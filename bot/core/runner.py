@@ -21,15 +21,18 @@ from bot.core.journal import Journal
 from bot.core.lease import Lease
 from bot.core.models import Person, Strategy
 from bot.core.pipeline import stages
-from bot.core.plan import Evidence, Plan, StepName
+from bot.core.plan import SPECS, Evidence, Plan, StepName
 from bot.core.ports import Cluster
 from bot.core.prepare import Prepared, RestoreRequest
 from bot.core.step_log import StepLog
+from bot.core.steps.pg_restore import to_repair
 from bot.core.steps.stage import Intent, Outcome, Work
 from bot.core.walk import Walk
 from bot.core.wording import counted, ended
 
 logger = logging.getLogger(__name__)
+
+_REPAIRS_TOLD = 3
 
 
 @dataclass
@@ -190,19 +193,29 @@ class RestoreRun:
         if walk.late:
             return "failed", f"{name} is restored and serves, but: {'; '.join(walk.late)}.{rest}"
         if work.facts.get(StepName.CHECKLIST, {}).get("green"):
-            return "succeeded", f"{name} is restored, all points green.{rest}"
+            but = ", but not all is well" if to_repair(work) else ""
+            return "succeeded", f"{name} is restored, all points green{but}.{rest}"
         return "unverified", f"{name} is restored, but not every point is green.{rest}"
 
 
 def _remains(work: Work) -> str:
     """Say what somebody still has to know or do after the cut-over."""
     kept = f" The old database is kept as {work.plan.set_aside}." if work.plan.replaced else ""
+    kept += _by_hand(to_repair(work))
     if StepName.JOBS not in work.facts:
         paused = work.learned(StepName.RESTORING_OFF, "paused")
         return kept + (f" Jobs still paused: {', '.join(map(str, paused))}." if paused else "")
     waiting = work.learned(StepName.JOBS, "waiting")
     held = f" Retention waits for an approver: {', '.join(map(str, waiting))}."
     return kept + (held if waiting else "")
+
+
+def _by_hand(repairs: tuple[str, ...]) -> str:
+    """Say what a person still has to mend; beyond a few, where the rest stands."""
+    told = "".join(f" {what[:1].upper()}{ended(what[1:])}" for what in repairs[:_REPAIRS_TOLD])
+    more = len(repairs) - _REPAIRS_TOLD
+    where = SPECS[StepName.PG_RESTORE].title
+    return f"{told} {more} more to be repaired: see “{where}”." if more > 0 else told
 
 
 def _evidence(work: Work) -> Evidence:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
 from bot.cli.terminal import TerminalPresenter, check_line, plan_lines
 from bot.core import events as ev
-from bot.core.models import Check, Verdict
+from bot.core.models import Check, Strategy, Verdict
 from bot.core.plan import Loss, StepName
 from tests.core.run_samples import (
     BEN,
@@ -137,3 +138,17 @@ def test_text_from_outside_moves_no_cursor_and_breaks_no_line(text: str) -> None
     printed = shown(failed)
     assert printed.count("\n") == 1
     assert not set(printed) & {"\x1b", "\x07", "\r", "\x9b"}
+
+
+def test_what_drop_first_does_is_said_in_the_first_line() -> None:
+    target = replace(a_plan().target, strategy=Strategy.DROP_FIRST)
+    assert "DROPPED for good" in plan_lines(a_plan(target=target))[0]
+    assert "DROPPED" not in "".join(plan_lines(a_plan(target=target, live=None)))
+
+
+def test_why_approvers_are_asked_before_anything_is_done_is_in_the_plan() -> None:
+    lines = plan_lines(
+        a_plan(early_gate="a.dump belongs to mallory, whose backups are not trusted")
+    )
+    [told] = [line for line in lines if "mallory" in line]
+    assert told.split()[:2] == ["asked", "before"]

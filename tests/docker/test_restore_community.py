@@ -225,7 +225,7 @@ def test_with_the_word_for_it_retention_is_armed_and_does_its_work(
     eventually(lambda: chunk_count(installation.database) < SIZE.chunks)
 
 
-def test_a_dump_of_an_older_timescaledb_is_restored_at_its_own_version(
+def test_a_dump_of_an_older_timescaledb_is_updated_to_the_images_version(
     installation: Installation,
 ) -> None:
     database = installation.database
@@ -247,7 +247,7 @@ def test_a_dump_of_an_older_timescaledb_is_restored_at_its_own_version(
     finished = target.restore(dump, "--yes")
     assert finished.exit_code == 0, finished.output
     installed_version = "SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"
-    assert database.rows("older_again", installed_version) == [(versions[0],)]
+    assert database.rows("older_again", installed_version) == [(versions[-1],)]
     assert database.rows("older_again", "SELECT count(*) FROM t") == [(1,)]
 
 

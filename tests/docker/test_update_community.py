@@ -124,3 +124,29 @@ def test_restored_over_the_newer_version_nothing_is_said_to_change(
     assert finished.exit_code == 0, finished.output
     assert "extensions have the versions they have in" in finished.output
     assert installation.database.rows(DATABASE, VERSION) == [(updated.newer,)]
+
+
+def test_an_update_that_fails_is_undone_and_the_old_database_serves_on(
+    installation: Installation, updated: Updated
+) -> None:
+    database = installation.database
+    create_sample(database, "stubborn", timescaledb=updated.older)
+    with database.connect("stubborn") as connection:
+        connection.execute(_STUBBORN)
+    dump = age(database, take_dump(database, "stubborn", "stubborn.dump"))
+    before = installation.state().databases[DATABASE]
+    finished = installation.restore(dump, "--yes")
+    assert finished.exit_code != 0, finished.output
+    failed = finished.entry("update_extensions", Phase.OUTCOME, "failed").draft.detail
+    assert "no update today" in str(failed)
+    assert "the live database was not changed" in str(finished.outcome.draft.detail["sentence"])
+    assert installation.sides() == []
+    assert installation.state().databases[DATABASE] == before
+
+
+_STUBBORN = """
+CREATE FUNCTION public.stubborn() RETURNS event_trigger LANGUAGE plpgsql
+    AS $$ BEGIN RAISE EXCEPTION 'no update today'; END $$;
+CREATE EVENT TRIGGER stubborn ON ddl_command_start WHEN TAG IN ('ALTER EXTENSION')
+    EXECUTE FUNCTION public.stubborn();
+"""

@@ -96,4 +96,6 @@ def _undo(work: Work) -> str:
     return f"{found.name} accepts connections again"
 
 
+# Without a probe: where the run is found to have turned, only what follows the renames is done
+# again, and each of that puts the same in the place of the same.
 CUT_OVER = Stage(StepName.CUT_OVER, _intent, _cut_over, undo=_undo)

@@ -134,5 +134,7 @@ def _against_live(work: Work, restored: Inventory) -> Iterator[Check]:
     yield from against_live(name, old, become)
 
 
+# Without probes. Turning restoring off again pauses the same jobs, which the intent of the dead
+# process lists, and finds it off; a comparison that nobody has seen the end of is made again.
 RESTORING_OFF = Stage(StepName.RESTORING_OFF, _off_intent, _off)
 ANALYZE = Stage(StepName.ANALYZE, _analyze_intent, _analyze)

@@ -97,4 +97,5 @@ def _end_leftover(work: Work) -> str:
     return ""
 
 
+# Without a probe: half a copy is worth nothing, and nobody knows which half; it is made anew.
 RESTORE = Stage(StepName.PG_RESTORE, _intent, _restore, undo=_end_leftover)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from bot.core.errors import StepFailed, Unavailable
 from bot.core.models import Restart, ServerIdentity
@@ -10,6 +11,9 @@ from bot.core.plan import StepName
 from bot.core.steps.stage import Intent, Outcome, Stage, Tools
 from bot.core.wording import duration
 from bot.core.worker_ladder import LAUNCHER_RETURNS, PAUSE, Climbed, Ladder, Rung
+
+_STARTED = "server_started"
+"""The fact of the restart's intent that says since when the server had run."""
 
 
 def poll(work: Tools, seconds: float, ready: Callable[[], bool]) -> bool:
@@ -25,7 +29,11 @@ def poll(work: Tools, seconds: float, ready: Callable[[], bool]) -> bool:
 
 def _restart_intent(work: Tools) -> Intent:
     others = _others(work)
-    return Intent(f"restart container {work.container.name}{_also(others)}", {"others": others})
+    started = work.cluster.identity().started_at.isoformat()
+    return Intent(
+        f"restart container {work.container.name}{_also(others)}",
+        {"others": others, _STARTED: started},
+    )
 
 
 def _others(work: Tools) -> list[str]:
@@ -45,6 +53,14 @@ def _also(others: list[str]) -> str:
 
 def _restart(work: Tools) -> Outcome:
     return Outcome(f"PostgreSQL restarted, answering after {duration(restart_server(work))}")
+
+
+def _is_restarted(work: Tools) -> Outcome | None:
+    before = work.intents.get(StepName.RESTART, {}).get(_STARTED)
+    now = work.cluster.identity().started_at
+    if not isinstance(before, str) or now <= datetime.fromisoformat(before):
+        return None
+    return Outcome(f"PostgreSQL restarted, at {now:%H:%M:%S} UTC")
 
 
 def restart_server(work: Tools) -> float:
@@ -137,5 +153,6 @@ def _evidence(climbed: tuple[Climbed, ...]) -> str:
     return "\n".join(map(str, climbed))
 
 
-RESTART = Stage(StepName.RESTART, _restart_intent, _restart)
+RESTART = Stage(StepName.RESTART, _restart_intent, _restart, probe=_is_restarted)
+# Without a probe: it begins by looking, and does nothing where the workers are there.
 WORKERS = Stage(StepName.WORKERS, _workers_intent, _workers)
