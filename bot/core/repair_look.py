@@ -12,6 +12,7 @@ from bot.core.aftermath import standing
 from bot.core.audit import Query
 from bot.core.bench import Bench
 from bot.core.errors import DatabaseUnavailable, Refused
+from bot.core.extension_versions import TIMESCALEDB
 from bot.core.journal import event_of, events_of
 from bot.core.last_restore import broken_off, last_restore
 from bot.core.manifest import USER_JOBS, DumpedJob
@@ -24,7 +25,6 @@ from bot.core.retention import HOLDING, Waiting, armable, waiting_after
 from bot.core.server_checks import WORKERS
 from bot.core.server_setting import ServerSetting
 from bot.core.status import THRESHOLDS, Status, read_status
-from bot.core.steps.database import TIMESCALEDB
 
 _LOOK_BACK = 20  # entries of a step that may have left retention paused
 

@@ -147,8 +147,6 @@ def test_what_drop_first_does_is_said_in_the_first_line() -> None:
 
 
 def test_why_approvers_are_asked_before_anything_is_done_is_in_the_plan() -> None:
-    lines = plan_lines(
-        a_plan(early_gate="mallory is not trusted")
-    )
+    lines = plan_lines(a_plan(early_gate="mallory is not trusted"))
     [told] = [line for line in lines if "mallory" in line]
     assert told.split()[:2] == ["asked", "before"]
