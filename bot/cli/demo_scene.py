@@ -103,7 +103,7 @@ class Scene:
 
     def _undisturbed(self, began: float) -> None:
         """Print what the reader has felt so far."""
-        reads = uses(self.world.application(READER), began)
+        reads = uses(self.world.application(READER).log, began)
         self.screen.say(
             f"{READER} has read {counted(len(reads), 'time')} meanwhile, "
             f"never more than {longest_gap(reads):.1f} s apart"
@@ -116,7 +116,7 @@ class Scene:
 
     def _missed(self, began: float) -> float:
         """Return how long the reader could not read, and print it."""
-        reader = self.world.application(READER)
+        reader = self.world.application(READER).log
         now = time.time()
         deadline = time.monotonic() + _READS_AGAIN
         while uses(reader, now)[-1:] < [now]:

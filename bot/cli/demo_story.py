@@ -59,7 +59,7 @@ class Story:
 
     def _write(self, screen: Screen) -> None:
         """Wait until the restored database has been written to."""
-        writer, since = self.world.application(WRITER), time.time()
+        writer, since = self.world.application(WRITER).log, time.time()
         deadline = time.monotonic() + _WRITTEN_WITHIN
         while len([at for at in uses(writer, since) if at >= since]) < _ROWS:
             if time.monotonic() > deadline:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from itertools import pairwise
 
 from bot.sandbox.demo.application import OK
-from bot.sandbox.engine import Container
-from bot.sandbox.engine.logs import LogQuery
+from bot.sandbox.engine.logs import Log, LogQuery
 
 _NS = 10**9
 
 
-def uses(application: Container, since: float) -> list[float]:
+def uses(log: Log, since: float) -> list[float]:
     """Return when it used the database with success, the last time before *since* included.
 
     Args:
-        application: plant-reader or plant-writer.
+        log: of plant-reader or plant-writer.
         since: seconds since 1970, and so is what is returned.
     """
-    lines = application.log.read(LogQuery(frozenset({1})))
+    lines = log.read(LogQuery(frozenset({1})))
     times = [line.at / _NS for line in lines if line.data.decode().endswith(f": {OK}\n")]
     before = [at for at in times if at < since]
     return before[-1:] + [at for at in times if at >= since]

@@ -102,6 +102,13 @@ class TestRefusing(RefusalContract):
     """What cannot be run."""
 
 
+def test_a_containers_address_is_loopbacks_while_it_runs(bench: SandboxBench) -> None:
+    host = bench.connect()
+    assert host.addresses(host.find(ContainerRef(name=bench.database)).id) == {"127.0.0.1"}
+    stopped = bench.application(running=False)
+    assert host.addresses(str(stopped.id)) == frozenset()
+
+
 def test_an_engine_that_ends_meanwhile_is_an_engine_that_is_unavailable(
     bench: SandboxBench, server: EngineServer
 ) -> None:

@@ -59,3 +59,20 @@ def test_a_window_is_cast_to_the_views_own_time(
     [view] = [v for v in database.continuous_aggregates() if v.name == "of"]
     database.refresh(view, None, None)
     assert database.materialized_rows(view) == 2
+
+
+@pytest.mark.parametrize(("after", "chunks"), [("1 day", 2), ("100 years", 0)])
+def test_what_a_retention_policy_would_drop_is_counted_and_nothing_is_dropped(
+    database: PostgresDatabase, shared_database: StandIn, after: str, chunks: int
+) -> None:
+    with shared_database.connect(database.name) as connection:
+        connection.execute("CREATE TABLE ops.aging (ts timestamptz NOT NULL, v float8)")
+        connection.execute("SELECT public.create_hypertable('ops.aging', 'ts')")
+        connection.execute("INSERT INTO ops.aging VALUES ('2024-01-01', 1), ('2024-03-01', 2)")
+        connection.execute("INSERT INTO ops.aging VALUES (now(), 3)")
+        policy = "SELECT public.add_retention_policy('ops.aging', %s::interval)"
+        row = connection.execute(policy, [after]).fetchone()
+        assert row is not None
+        assert database.would_drop(row[0]) == chunks
+        left = connection.execute("SELECT count(*) FROM public.show_chunks('ops.aging')").fetchone()
+    assert left == (3,)

@@ -28,7 +28,7 @@ def test_a_dumps_policies_are_the_guides_and_one_of_them_drops_data(workshop: Wo
     ]
     [retention] = manifest.retention()
     assert sorted(refreshed) == sorted(f"public.{view}" for view in VIEWS)
-    assert (retention.relation, retention.drop_after) == ("public.influx_data", "90 days")
+    assert (retention.relation, retention.drop_after) == ("public.influx_data", "8 days")
     assert {job.owner for job in manifest.jobs} == {OWNER}
 
 

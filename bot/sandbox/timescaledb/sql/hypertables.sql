@@ -262,3 +262,13 @@ LANGUAGE sql STABLE AS $$
       FROM _timescaledb_catalog.chunk c
      WHERE c.hypertable_id = (timescaledb_stand_in.hypertable_of(relation)).id ORDER BY c.id
 $$;
+CREATE FUNCTION @extschema@.show_chunks(relation regclass, older_than interval)
+RETURNS SETOF regclass LANGUAGE sql STABLE AS $$
+    SELECT format('%I.%I', c.schema_name, c.table_name)::regclass
+      FROM _timescaledb_catalog.chunk c
+      JOIN _timescaledb_catalog.chunk_constraint k ON k.chunk_id = c.id
+      JOIN _timescaledb_catalog.dimension_slice s ON s.id = k.dimension_slice_id
+     WHERE c.hypertable_id = (timescaledb_stand_in.hypertable_of(relation)).id
+       AND s.range_end <= timescaledb_stand_in.to_internal(now() - older_than)
+     ORDER BY c.id
+$$;
