@@ -204,6 +204,7 @@ def test_the_older_dump_is_restored_by_its_name_and_not_by_its_requester_s_own_v
     offered = ana.message(f"3 backups of {TARGET}").text
     older = next(name for name in offered.split() if name == made.dumps.older.name)
     command(ana, f"/restore {older}")
+    card(ana, older, "Waiting: 0 of 1 approval")
     assert "everything written in the 1 d 0 h since the dump" in approve(ana)
     click_below(ana, "Approval needed", ".replies", "1 reply")
     assert ana.sees("@ana this does not count: you asked for this restore", "#thread-messages")
