@@ -7,8 +7,10 @@ from datetime import datetime
 from psycopg import sql
 from psycopg.errors import QueryCanceled
 
+from bot.adapters.postgres import as_owner
 from bot.adapters.postgres.connection import Connection
 from bot.adapters.postgres.extension import timescaledb_function, timescaledb_schema
+from bot.adapters.postgres.time_columns import time_columns
 from bot.core.errors import DatabaseRefused
 from bot.core.models import ContinuousAggregate
 
@@ -40,13 +42,6 @@ SELECT v.view_schema, v.view_name, v.view_owner::text,
     ON d.hypertable_schema = h.schema_name AND d.hypertable_name = h.table_name
    AND d.dimension_number = 1
  ORDER BY v.view_schema, v.view_name
-"""
-
-_TIME_COLUMNS = """
-SELECT d.hypertable_schema, d.hypertable_name, d.column_name, d.column_type::text
-  FROM timescaledb_information.dimensions d
-  JOIN timescaledb_information.hypertables h USING (hypertable_schema, hypertable_name)
- WHERE d.dimension_number = 1
 """
 
 _TIME_TYPE = """
@@ -99,35 +94,40 @@ def _filled(connection: Connection, tables: list[tuple[str, str]]) -> frozenset[
         return frozenset()
     ask = sql.SQL("SELECT {}::text, {}::text WHERE EXISTS (SELECT FROM {})")
     asked = [
-        ask.format(sql.Literal(schema), sql.Literal(name), sql.Identifier(schema, name))
+        (
+            (schema, name),
+            ask.format(sql.Literal(schema), sql.Literal(name), sql.Identifier(schema, name)),
+        )
         for schema, name in tables
     ]
-    rows = connection.execute(sql.SQL(" UNION ALL ").join(asked)).fetchall()
+    rows = as_owner.read(connection, asked, "schema text, name text")
     return frozenset((schema, name) for schema, name in rows)
 
 
 def newest_row(connection: Connection) -> datetime | None:
     """Return the newest time in any hypertable, None where it takes longer than the session may.
 
-    Hypertables by number are left out; a timestamp without time zone counts as UTC.
+    Those `time_columns` leaves out are left out; a timestamp without time zone counts as UTC.
     """
     if timescaledb_schema(connection) is None:
         return None
     # The bound keeps out what fits no datetime, infinity included, and the index in use.
     ask = sql.SQL("SELECT max({column})::timestamptz FROM {table} WHERE {column} < '9999-12-31'")
     asked = [
-        ask.format(column=sql.Identifier(column), table=sql.Identifier(schema, name))
-        for schema, name, column, type_ in connection.execute(_TIME_COLUMNS).fetchall()
-        if type_ in _TIME_TYPES
+        (
+            (schema, name),
+            ask.format(column=sql.Identifier(column), table=sql.Identifier(schema, name)),
+        )
+        for schema, name, column in time_columns(connection)
     ]
-    if not asked:
-        return None
-    newest = sql.SQL("SELECT max(t) FROM ({}) AS newest(t) WHERE t > '0001-01-02'")
+    # What fits no datetime is left out here, for psycopg could not even fetch it.
+    held = sql.SQL("SELECT t FROM ({}) AS newest(t) WHERE t > '0001-01-02'")
+    bounded = [(table, held.format(query)) for table, query in asked]
     try:
-        row = connection.execute(newest.format(sql.SQL(" UNION ALL ").join(asked))).fetchone()
+        rows = tuple(as_owner.read(connection, bounded, "t timestamptz"))
     except QueryCanceled:
         return None
-    return None if row is None else row[0]
+    return max((newest for (newest,) in rows), default=None)
 
 
 def oldest_chunk_start(connection: Connection, relation: str) -> datetime | None:
@@ -148,8 +148,8 @@ def materialized_rows(connection: Connection, view: ContinuousAggregate) -> int:
     if table is None:
         raise _unknown(view)
     count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table))
-    row = connection.execute(count).fetchone()
-    return 0 if row is None else int(row[0])
+    found = as_owner.read(connection, [((table[0], table[1]), count)], "rows bigint")
+    return sum(int(rows) for (rows,) in found)
 
 
 def refresh(

@@ -12,6 +12,7 @@ from bot.core.errors import DatabaseRefused
 TIMESCALEDB = "timescaledb"
 
 UNDEFINED_FUNCTION = "42883"
+PLANTED = "42501"  # insufficient_privilege
 
 _SCHEMA = """
 SELECT n.nspname
@@ -79,7 +80,8 @@ def timescaledb_function(connection: Connection, name: str) -> sql.Identifier:
     """Return the qualified name of one of TimescaleDB's public functions.
 
     Raises:
-        DatabaseRefused: TimescaleDB is not installed in this database.
+        DatabaseRefused: TimescaleDB is not installed in this database, or it is not certain that
+            its own function would be called.
     """
     schema = timescaledb_schema(connection)
     if schema is None:
@@ -87,4 +89,63 @@ def timescaledb_function(connection: Connection, name: str) -> sql.Identifier:
             f"TimescaleDB is not installed in database {connection.info.dbname}",
             UNDEFINED_FUNCTION,
         )
+    return function_of(connection, TIMESCALEDB, schema, name)
+
+
+def function_of(connection: Connection, extension: str, schema: str, name: str) -> sql.Identifier:
+    """Return the qualified name of an extension's function that a superuser may call.
+
+    Whoever may create functions in that schema can make one of the same name whose arguments fit
+    ours better. What is made between this look and the call is not seen.
+
+    Raises:
+        DatabaseRefused: there is no such function, or another one of that name beside it.
+    """
+    query = sql.SQL(_FUNCTIONS).format(_MEMBER)
+    values = {"extension": extension, "schema": schema, "name": name}
+    rows = connection.execute(query, values).fetchall()
+    if not rows:
+        raise DatabaseRefused(
+            f"there is no {schema}.{name}() in database {connection.info.dbname}",
+            UNDEFINED_FUNCTION,
+        )
+    if not all(own for (own,) in rows):
+        raise DatabaseRefused(
+            f"database {connection.info.dbname} has a function {schema}.{name} that is not "
+            f"{extension}'s; a superuser must not call it: see who made it, and drop it",
+            PLANTED,
+        )
     return sql.Identifier(schema, name)
+
+
+def has_table(connection: Connection, extension: str, schema: str, name: str) -> bool:
+    """Whether a table is there and is the extension's own, not one that only looks like it."""
+    query = sql.SQL(_TABLE).format(_MEMBER)
+    values = {"extension": extension, "schema": schema, "name": name}
+    return connection.execute(query, values).fetchone() == (True,)
+
+
+# Whoever owns a trusted extension can add objects of their own to it: so the owner counts too.
+_MEMBER = sql.SQL("""
+EXISTS (SELECT FROM pg_catalog.pg_depend d
+          JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+         WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
+           AND d.classid = o.tableoid AND d.objid = o.oid AND e.extname = %(extension)s)
+AND r.rolsuper
+""")
+
+_FUNCTIONS = """
+SELECT {}
+  FROM pg_catalog.pg_proc o
+  JOIN pg_catalog.pg_namespace n ON n.oid = o.pronamespace
+  JOIN pg_catalog.pg_roles r ON r.oid = o.proowner
+ WHERE n.nspname = %(schema)s AND o.proname = %(name)s
+"""
+
+_TABLE = """
+SELECT {}
+  FROM pg_catalog.pg_class o
+  JOIN pg_catalog.pg_namespace n ON n.oid = o.relnamespace
+  JOIN pg_catalog.pg_roles r ON r.oid = o.relowner
+ WHERE n.nspname = %(schema)s AND o.relname = %(name)s AND o.relkind = 'r'
+"""

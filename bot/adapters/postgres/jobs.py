@@ -9,7 +9,12 @@ from psycopg.errors import FeatureNotSupported
 from psycopg.rows import class_row
 
 from bot.adapters.postgres.connection import Connection
-from bot.adapters.postgres.extension import timescaledb_function, timescaledb_schema
+from bot.adapters.postgres.extension import (
+    TIMESCALEDB,
+    has_table,
+    timescaledb_function,
+    timescaledb_schema,
+)
 from bot.core.errors import DatabaseRefused
 from bot.core.jobs import Job
 
@@ -152,12 +157,7 @@ UPDATE _timescaledb_internal.bgw_job_stat SET next_start = pg_catalog.now() WHER
 
 def _job_table(connection: Connection) -> sql.Identifier:
     """Return the catalog's table of jobs, which has lived in two schemas."""
-    row = connection.execute(
-        "SELECT n.nspname FROM pg_catalog.pg_class c"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE c.relname = 'bgw_job' AND c.relkind = 'r'"
-        " AND n.nspname IN ('_timescaledb_config', '_timescaledb_catalog')"
-    ).fetchone()
-    if row is None:
-        raise DatabaseRefused("TimescaleDB keeps its jobs in no table that tsbot knows")
-    return sql.Identifier(row[0], "bgw_job")
+    for schema in ("_timescaledb_config", "_timescaledb_catalog"):
+        if has_table(connection, TIMESCALEDB, schema, "bgw_job"):
+            return sql.Identifier(schema, "bgw_job")
+    raise DatabaseRefused("TimescaleDB keeps its jobs in no table that tsbot knows")

@@ -6,7 +6,12 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from bot.adapters.postgres.connection import Connection
-from bot.adapters.postgres.extension import timescaledb_function, timescaledb_schema
+from bot.adapters.postgres.extension import (
+    TIMESCALEDB,
+    function_of,
+    timescaledb_function,
+    timescaledb_schema,
+)
 from bot.core.errors import DatabaseRefused
 from bot.core.models import RestoringLayer
 
@@ -95,7 +100,9 @@ def restart_workers(connection: Connection) -> None:
     Must be a call of its own in autocommit: inside a transaction the new scheduler can still
     read ``restoring = on`` and end.
     """
-    connection.execute("SELECT _timescaledb_functions.restart_background_workers()")
+    schema, name = "_timescaledb_functions", "restart_background_workers"
+    function = function_of(connection, TIMESCALEDB, schema, name)
+    connection.execute(sql.SQL("SELECT {}()").format(function))
 
 
 def _call(connection: Connection, name: str) -> None:

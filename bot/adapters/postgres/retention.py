@@ -6,7 +6,7 @@ import psycopg
 from psycopg import sql
 
 from bot.adapters.postgres.connection import Connection
-from bot.adapters.postgres.extension import timescaledb_schema
+from bot.adapters.postgres.extension import timescaledb_function, timescaledb_schema
 
 _POLICY = """
 SELECT pg_catalog.format('%%I.%%I', j.hypertable_schema, j.hypertable_name),
@@ -15,7 +15,7 @@ SELECT pg_catalog.format('%%I.%%I', j.hypertable_schema, j.hypertable_name),
  WHERE j.job_id = %s AND j.proc_name = 'policy_retention' AND j.hypertable_name IS NOT NULL
 """
 _CHUNKS = """
-SELECT count(*) FROM {}.show_chunks(%s::pg_catalog.regclass, {} => %s::pg_catalog.interval)
+SELECT count(*) FROM {}(%s::pg_catalog.regclass, {} => %s::pg_catalog.interval)
 """
 
 
@@ -25,16 +25,16 @@ def would_drop(connection: Connection, job_id: int) -> int | None:
     Of a hypertable whose time is a number it cannot: what is now there, only a function of its
     owner knows, and that would run as superuser.
     """
-    schema = timescaledb_schema(connection)
-    if schema is None:
+    if timescaledb_schema(connection) is None:
         return None
+    show_chunks = timescaledb_function(connection, "show_chunks")
     try:
         policy = connection.execute(_POLICY, [job_id]).fetchone()
         if policy is None or policy[1:].count(None) != 1:
             return None
         relation, after, created_before = policy
         rule = "older_than" if created_before is None else "created_before"
-        query = sql.SQL(_CHUNKS).format(sql.Identifier(schema), sql.Identifier(rule))
+        query = sql.SQL(_CHUNKS).format(show_chunks, sql.Identifier(rule))
         row = connection.execute(query, [relation, after or created_before]).fetchone()
     except psycopg.DatabaseError:
         if connection.broken:

@@ -8,8 +8,10 @@ from datetime import datetime
 from psycopg import sql
 from psycopg.errors import QueryCanceled
 
+from bot.adapters.postgres import as_owner
 from bot.adapters.postgres.connection import Connection
 from bot.adapters.postgres.extension import timescaledb_schema
+from bot.adapters.postgres.time_columns import time_columns
 from bot.core.writes import Written
 
 # Tables of extensions, such as the history that pg_cron writes by itself, are nobody's data. The
@@ -39,15 +41,6 @@ _WITH_CHUNKS = sql.SQL(_COUNTERS).format(
     ),
 )
 
-_TIME_COLUMNS = """
-SELECT d.hypertable_schema, d.hypertable_name, d.column_name
-  FROM timescaledb_information.dimensions d
-  JOIN timescaledb_information.hypertables h USING (hypertable_schema, hypertable_name)
- WHERE d.dimension_number = 1
-   AND d.column_type::text LIKE ANY (ARRAY['timestamp%', 'date'])
- ORDER BY 1, 2
-"""
-
 _OWN = "_timescaledb"
 """How the schemas begin that TimescaleDB keeps for itself, and materialized rows in."""
 
@@ -75,17 +68,18 @@ def rows_after(connection: Connection, moment: datetime) -> Mapping[str, int] | 
         return {}
     ask = sql.SQL("SELECT {}::text, (SELECT count(*) FROM {} WHERE {} > {}::timestamptz)")
     asked = [
-        ask.format(
-            sql.Literal(f"{schema}.{table}"),
-            sql.Identifier(schema, table),
-            sql.Identifier(column),
-            sql.Literal(moment),
+        (
+            (schema, table),
+            ask.format(
+                sql.Literal(f"{schema}.{table}"),
+                sql.Identifier(schema, table),
+                sql.Identifier(column),
+                sql.Literal(moment),
+            ),
         )
-        for schema, table, column in connection.execute(_TIME_COLUMNS).fetchall()
+        for schema, table, column in time_columns(connection)
     ]
-    if not asked:
-        return {}
     try:
-        return dict(connection.execute(sql.SQL(" UNION ALL ").join(asked)).fetchall())
+        return dict(as_owner.read(connection, asked, "name text, rows bigint"))
     except QueryCanceled:
         return None
