@@ -17,7 +17,7 @@ from bot.core.bench import Bench, choose
 from bot.core.by_hand import chores
 from bot.core.claiming import Claiming, is_free
 from bot.core.errors import Refused
-from bot.core.interrupted import Unfinished, read_run
+from bot.core.interrupted import Unfinished, read_run, require_intact
 from bot.core.journal import Journal
 from bot.core.models import Decision
 from bot.core.past import Past
@@ -129,6 +129,8 @@ def _decide(parts: Base, run: Unfinished, decision: Decision, *, yes: bool) -> i
     asked, past, person = run.asked, run.past, whoever()
     if asked is None or past is None or run.ended:
         raise Refused("nothing_to_decide", f"Run {run.run_id} does not wait for a decision.")
+    if decision is not Decision.ABANDON:
+        require_intact(parts.store.log)
     bench = choose(parts.benches, asked.target)
     _require_dead(parts, run, bench)
     found = survey(past, bench)

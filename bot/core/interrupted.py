@@ -117,3 +117,19 @@ def unfinished(log: AuditLog, held: Sequence[Claim]) -> tuple[Unfinished, ...]:
         except Refused:
             found.append(Unfinished(claim.run_id, ()))
     return tuple(found)
+
+
+def require_intact(log: AuditLog) -> None:
+    """Let nothing be done on the word of a log that somebody has changed.
+
+    Raises:
+        Refused: the chain does not verify; the sentence says what can be done all the same.
+        AuditUnavailable: it cannot be read.
+    """
+    found = log.verify()
+    if not found.intact:
+        raise Refused(
+            "log_changed",
+            f"The audit log does not verify: {found.problem} What it says of the run is not acted "
+            "upon; abandon the run and go on by hand: tsbot audit verify, tsbot runs show.",
+        )

@@ -19,7 +19,7 @@ from bot.core.changes import change_of
 from bot.core.claiming import Claiming, is_free
 from bot.core.errors import Refused, TsbotError
 from bot.core.gate import OpenGate
-from bot.core.interrupted import Unfinished, read_run, unfinished
+from bot.core.interrupted import Unfinished, read_run, require_intact, unfinished
 from bot.core.launcher import HOLDER, Launcher
 from bot.core.models import Decision, Person
 from bot.core.past import Past
@@ -79,12 +79,18 @@ class Recovery:
             self.close(run, f"{ended(refusal.sentence)} {account(run)}")
             return
         gate = self._waits(run)
-        if gate is not None and not (past and (past.destructive or past.broken)):
+        if gate is not None and not (
+            past and (past.destructive or past.broken or self._doubtful(run))
+        ):
             self._wait_on(run, asked, bench, gate)
         elif past is None or (isinstance(past.plan, ChangePlan) and not past.destructive):
             self.close(run, account(run))
         else:
             self._tell(run, past, bench)
+
+    def _doubtful(self, run: Unfinished) -> bool:
+        """Whether going on would be on the word of a log that somebody has changed."""
+        return bool(run.begun) and not self.launcher.log.verify().intact
 
     def _waits(self, run: Unfinished) -> OpenGate | None:
         """Return the gate that the run still stands at."""
@@ -139,6 +145,8 @@ class Recovery:
         if asked is None or past is None or run.ended:
             self.launcher.runs.settle(run.run_id)
             raise Refused("nothing_to_decide", f"Run {run.run_id} waits for nothing any more.")
+        if decision is not Decision.ABANDON:
+            require_intact(self.launcher.log)
         bench = choose(self.benches, asked.target)
         if not is_free(bench):
             raise Refused("busy", f"Another tsbot works on {asked.target}, or it can't be asked.")

@@ -131,6 +131,11 @@ ALLOWED = {
             Env=["PGAPPNAME=x", "PGOPTIONS=-c lc_messages=C -c synchronous_commit=off", "TZ=UTC"],
         )
     ),
+    "a catalog read from a dump": exec_with(
+        exec_body(Cmd=["pg_restore", "-a", "-n", "a b", "-f", "-", "/b/x.dump"], Env=["TZ=UTC"])
+    ),
+    "the room of several places": exec_with(exec_body(Cmd=["df", "-Pk", "/a", "/b c"])),
+    "a place through its links": exec_with(exec_body(Cmd=["stat", "-L", "-c", "%a %U", "/a"])),
     "look at an exec": ("GET", "/v1.41/exec/<EXEC>/json"),
 }  # fmt: skip
 
@@ -196,6 +201,14 @@ REFUSED = {
     "an argument that is a list": exec_with(exec_body(Cmd=["psql", ["x"]])),
     "LD_PRELOAD": exec_with(exec_body(Env=["LD_PRELOAD=/tmp/x.so"])),
     "PATH": exec_with(exec_body(Env=["PGAPPNAME=x", "PATH=/tmp"])),
+    "a loader's path after one that is allowed": exec_with(
+        exec_body(Env=["LC_ALL=C", "LD_LIBRARY_PATH=/tmp"])
+    ),
+    "a variable hidden in another case": exec_with(GOOD[:-1] + ', "env": ["LD_PRELOAD=/x"]}'),
+    "a variable with a digit": exec_with(exec_body(Env=["PG1=x"])),
+    "a variable's name that goes on after a line end": exec_with(
+        exec_body(Env=["PGAPPNAME\nLD_PRELOAD=/x"])
+    ),
     "no space after the colons": exec_with(GOOD.replace(": ", ":")),
     "a space before": exec_with(f" {GOOD}"),
     "a line end after": exec_with(f"{GOOD}\n"),
