@@ -61,24 +61,25 @@ def chores(
         yield Chore("end pg_restore", f"{_SESSIONS}'tsbot-restore-{plan.run_id}'", _MAINTENANCE)
     if turned is None:
         yield Chore("look which database is which", _LOOK, _MAINTENANCE)
-    elif turned:
+    if turned:
         yield from _afterwards(plan, left, paused)
     else:
-        yield from _before(plan, left)
+        yield from _opened(plan, left)
+    if turned is False and StepName.CREATE_DATABASE in left:
+        drop = f"DROP DATABASE IF EXISTS {_quoted(plan.side)} WITH (FORCE)"
+        yield Chore("remove the half-restored one", drop, _MAINTENANCE)
     if is_down and turned is not False:
         yield start
 
 
-def _before(plan: Plan, left: Collection[StepName]) -> Iterator[Chore]:
+def _opened(plan: Plan, left: Collection[StepName]) -> Iterator[Chore]:
+    """Yield what lets clients in; harmless where the databases have changed places after all."""
     if StepName.CUT_OVER in left and plan.replaced is not None:
         live = _quoted(plan.target.database)
         yield Chore(
             "let clients in again", f"ALTER DATABASE {live} ALLOW_CONNECTIONS true", _MAINTENANCE
         )
         yield Chore("wake its workers", _WAKE, plan.target.database)
-    if StepName.CREATE_DATABASE in left:
-        drop = f"DROP DATABASE IF EXISTS {_quoted(plan.side)} WITH (FORCE)"
-        yield Chore("remove the half-restored one", drop, _MAINTENANCE)
 
 
 def _afterwards(plan: Plan, left: Collection[StepName], paused: Sequence[int]) -> Iterator[Chore]:

@@ -24,7 +24,8 @@ PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
 """The environment of programs whose output is read: English and UTC, whatever the image speaks."""
 
 # No -L: a link is looked at, not followed. The change time cannot be set by anybody but root.
-_STAT = "%f %U %G %d:%i:%s:%y:%z"
+# Not the device: a container whose server died and was started again has another one.
+_STAT = "%f %U %G %i:%s:%y:%z"
 
 _ERRORS_KEPT, _ERRORS_SHOWN = 4096, 300
 _MOST_LINKS = 40
@@ -41,7 +42,7 @@ _CATALOG = ("--data-only", *(f"--schema={schema}" for schema in CATALOG_SCHEMAS)
 class FilePermissions:
     """Who may write a file of the container, whether it is a file, and which bytes it holds.
 
-    ``stamp`` has device, inode, size and both times: it differs after any change.
+    ``stamp`` has inode, size and both times: it differs after any change.
     """
 
     mode: int

@@ -178,7 +178,9 @@ class RestoreRun:
         if walk.left:
             why = "; ".join(dict.fromkeys(walk.left.values()))
             told = walk.left.keys() - {StepName.STOP_APPLICATIONS}  # named one by one in why
-            left = left_behind(work.plan, told, turned=work.turned)
+            # where not even that step could be looked at, its renames may have been committed
+            turned = None if StepName.CUT_OVER in walk.left and not work.turned else work.turned
+            left = left_behind(work.plan, told, turned=turned)
             return f"{sentence} Not everything could be undone: {ended(why)} {left}"
         if StepName.DROP_DATABASE in work.facts and work.plan.live and not work.turned:
             gone = f"{work.plan.target.database} was dropped before and is GONE, as drop-first says"

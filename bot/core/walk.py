@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
 
-from bot.core.errors import RunCancelled, TsbotError
+from bot.core.errors import DatabaseUnavailable, EngineUnavailable, RunCancelled, TsbotError
 from bot.core.plan import SPECS, StepName
 from bot.core.step_log import StepLog
+from bot.core.steps.coming_back import came_back, engine_came_back
 from bot.core.steps.stage import Outcome, Stage, W
 
 logger = logging.getLogger(__name__)
@@ -35,12 +36,14 @@ class Walk(Generic[W]):
     begun: list[Stage[W]] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     left: dict[StepName, str] = field(default_factory=dict)
+    _given_up: set[type[TsbotError]] = field(default_factory=set, init=False)  # who stayed away
 
     def through(self, stages: Iterable[Stage[W]]) -> None:
         """Carry out the stages that have not been carried out yet.
 
         Once the databases have changed places a failure stops nothing, and is kept in ``late``:
-        applications and jobs must come back.
+        applications and jobs must come back. A step that PostgreSQL or the engine left in the
+        lurch is then done again when that is back.
 
         Raises:
             TsbotError: a step before that failed, or the gate was not passed.
@@ -53,7 +56,26 @@ class Walk(Generic[W]):
             except TsbotError as error:
                 if not self.work.turned:
                     raise
-                self.late.append(f"{SPECS[stage.name].title}: {error}")
+                self._step_again(stage, error)
+
+    def _step_again(self, stage: Stage[W], error: TsbotError) -> None:
+        """Do a step after the cut-over once more, or take note of why it failed."""
+        if self._is_worth_waiting(error):
+            try:
+                return self._step(stage)
+            except TsbotError as second:
+                error = second
+        self.late.append(f"{SPECS[stage.name].title}: {error}")
+        return None
+
+    def _is_worth_waiting(self, error: TsbotError) -> bool:
+        """Whether who was away has come back; each is waited for only once in vain."""
+        for kind, back in ((DatabaseUnavailable, came_back), (EngineUnavailable, engine_came_back)):
+            if isinstance(error, kind) and kind not in self._given_up:
+                if back(self.work):
+                    return True
+                self._given_up.add(kind)
+        return False
 
     def _step(self, stage: Stage[W]) -> None:
         self._stop_if_cancelled(stage)
@@ -98,7 +120,7 @@ class Walk(Generic[W]):
         """
         for stage in reversed(self.begun if stages is None else stages):
             try:
-                summary, ok = stage.undo(self.work), True
+                summary, ok = self._undo_one(stage), True
             except TsbotError as error:
                 summary, ok = str(error), False
             except Exception as error:
@@ -108,3 +130,11 @@ class Walk(Generic[W]):
                 self.left[stage.name] = summary.rstrip(".")
             if summary:
                 self.log.undone(stage.name, summary, ok=ok)
+
+    def _undo_one(self, stage: Stage[W]) -> str:
+        try:
+            return stage.undo(self.work)
+        except TsbotError as error:
+            if not self._is_worth_waiting(error):
+                raise
+        return stage.undo(self.work)

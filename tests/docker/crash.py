@@ -33,7 +33,8 @@ class Point:
     Args:
         step: in which step.
         moment: `before` it acts, its intent being logged; `after` its outcome is logged; `while`
-            it reports progress; or the name of a port's method: right after that returned.
+            it reports progress; or the name of a port's method: right after that returned, with
+            `before ` in front of it right before it is called.
     """
 
     step: StepName
@@ -43,15 +44,24 @@ class Point:
         return f"{self.step.value}-{self.moment}"
 
 
-class _Fuse:
-    """Knows the step at work and dies at the point."""
+class Fuse:
+    """Knows the step at work, and lets something happen once, at the point.
 
-    def __init__(self, point: Point) -> None:
+    Args:
+        point: where.
+        happen: what; unless said, this process dies.
+    """
+
+    def __init__(self, point: Point, happen: Callable[[], object] | None = None) -> None:
         self.point = point
         self.step: StepName | None = None
+        self.blown = False
+        self._happen = happen or _die
 
     def blow(self) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
+        if not self.blown:
+            self.blown = True
+            self._happen()
 
     def shown(self, event: ev.Event) -> None:
         """Take note of an event; it has been committed to the log."""
@@ -66,10 +76,14 @@ class _Fuse:
         return _Fused(port, self)
 
 
-class _Fused:
-    """A port whose methods die after they have returned."""
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
-    def __init__(self, port: Any, fuse: _Fuse) -> None:
+
+class _Fused:
+    """A port with the fuse before and after its methods."""
+
+    def __init__(self, port: Any, fuse: Fuse) -> None:
         self._port, self._fuse = port, fuse
 
     def __getattr__(self, name: str) -> Any:
@@ -78,10 +92,13 @@ class _Fused:
             return found
 
         def called(*args: object, **kwargs: object) -> object:
+            in_step = self._fuse.step is self._fuse.point.step
+            if in_step and self._fuse.point.moment == f"{BEFORE} {name}":
+                self._fuse.blow()
             result = found(*args, **kwargs)
             if name == "database":
                 return self._fuse.around(result)
-            if name == self._fuse.point.moment and self._fuse.step is self._fuse.point.step:
+            if in_step and self._fuse.point.moment == name:
                 self._fuse.blow()
             return result
 
@@ -97,11 +114,11 @@ def run(argv: list[str], environment: dict[str, str], output: str, point: Point 
         os.dup2(sink.fileno(), 2)
         sys.stdout = sink
         if point is not None:
-            _light(_Fuse(point))
+            _light(Fuse(point))
         sys.exit(main(argv))
 
 
-def _light(fuse: _Fuse) -> None:
+def _light(fuse: Fuse) -> None:
     original: Callable[[TargetSettings, Clock], Bench] = bot.app.bench
 
     def bench(one: TargetSettings, clock: Clock) -> Bench:

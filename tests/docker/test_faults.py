@@ -15,6 +15,7 @@ from bot.core.audit import Claim, Phase
 from tests.docker.containers import Containers
 from tests.docker.dumps import take_dump
 from tests.docker.environment import Prepared
+from tests.docker.held import HELD, HOLDING, going_on
 from tests.docker.proxy import running_proxy
 from tests.docker.sample import DATABASE, create_sample, row_counts
 from tests.docker.tsbot import Finished, Installation, Running, age, installed
@@ -27,27 +28,10 @@ CREATE FUNCTION within(n int) RETURNS boolean LANGUAGE plpgsql
 CREATE TABLE limited (n int CHECK (within(n)));
 INSERT INTO limited VALUES (1);
 """
-# Restoring it waits, in the middle of the data, for a role to appear.
-HELD = """
-CREATE FUNCTION held(n int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
-CREATE TABLE held (n int CHECK (held(n)));
-INSERT INTO held VALUES (1);
-CREATE OR REPLACE FUNCTION held(n int) RETURNS boolean LANGUAGE plpgsql AS '
-BEGIN
-    WHILE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ''go_on'') LOOP
-        PERFORM pg_catalog.pg_sleep(0.05);
-    END LOOP;
-    RETURN true;
-END';
-"""
 # pg_cron's own table has no such column, so its rows cannot be restored.
 BAD_CRON = """
 SELECT cron.schedule('nightly', '0 3 * * *', 'VACUUM sensors');
 ALTER TABLE cron.job ADD COLUMN added text;
-"""
-HOLDING = """
-SELECT pid FROM pg_stat_activity
- WHERE application_name LIKE 'tsbot-restore-%%' AND query LIKE 'COPY public.held%%'
 """
 
 
@@ -113,15 +97,6 @@ def until_held(running: Running) -> None:
     """Wait until pg_restore is in the middle of the data."""
     database = running.installation.database
     running.until(lambda: database.rows("postgres", HOLDING), "pg_restore in the held table")
-
-
-@contextmanager
-def going_on(installation: Installation) -> Iterator[None]:
-    """Let a held restore go on."""
-    with installation.database.connect() as connection:
-        connection.execute("CREATE ROLE go_on")
-        yield
-        connection.execute("DROP ROLE go_on")
 
 
 def give_back_claim(installation: Installation, run_id: str) -> None:
@@ -198,7 +173,7 @@ def test_without_the_audit_log_no_further_step_begins_and_all_is_undone(
     with undone(installation), installation.restoring(held, "--yes") as running:
         until_held(running)
         log.rename(away)
-        with going_on(installation):
+        with going_on(installation.database):
             code = running.process.wait(timeout=60)
         away.rename(log)
         finished = running.finish()
@@ -239,7 +214,7 @@ def test_an_engine_that_comes_back_in_the_middle_gets_the_applications_started(
             socket.symlink_to(first)
             running = stack.enter_context(proxied.restoring(held, "--yes"))
             until_held(running)
-        running.until_printed("undone: Create database")
+        running.until_printed("FAILED")
         assert live(installation).running == [False, False, False]
         socket.unlink()
         socket.symlink_to(stack.enter_context(running_proxy(names, names[:1])))

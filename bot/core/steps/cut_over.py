@@ -39,8 +39,8 @@ def _intent(work: Work) -> Intent:
 def _cut_over(work: Work) -> Outcome:
     plan = work.plan
     live = plan.target.database
-    if work.found_turned:  # a process died after the renames and before it could say so
-        facts: Facts = {
+    if work.turned:  # a process, or the server, died right after the renames
+        facts: Facts = work.facts.get(StepName.CUT_OVER) or {
             "ended": 0,
             "set_aside": plan.set_aside if plan.replaced else "",
             PAUSED: paused_before(work),

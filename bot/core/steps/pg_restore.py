@@ -12,7 +12,7 @@ from bot.core.phases import cut
 from bot.core.plan import StepName
 from bot.core.restore_jobs import choose_jobs
 from bot.core.steps.database import PG_CRON, wanted_extensions
-from bot.core.steps.restore_call import restore_phases, run_pg_restore
+from bot.core.steps.restore_call import remove_list, restore_phases, run_pg_restore
 from bot.core.steps.restore_guard import application_name
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
 from bot.core.toc import TocEntry
@@ -91,10 +91,11 @@ def _again(work: Work, kinds: str) -> str:
 
 def _end_leftover(work: Work) -> str:
     """End a pg_restore that outlived its client, so that the side database can be dropped."""
+    ended = 0
     with suppress(DatabaseRefused):
         ended = work.cluster.terminate_application(application_name(work.plan))
-        return f"ended {counted(ended, 'session')} of pg_restore" if ended else ""
-    return ""
+    remove_list(work)
+    return f"ended {counted(ended, 'session')} of pg_restore" if ended else ""
 
 
 # Without a probe: half a copy is worth nothing, and nobody knows which half; it is made anew.

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
-from bot.core.errors import DatabaseRefused, Unavailable
+from bot.core.errors import DatabaseRefused, DatabaseUnavailable, StepFailed, Unavailable
 from bot.core.models import Facts
 from bot.core.ports import Database
+from bot.core.steps.coming_back import came_back
 from bot.core.steps.stage import Tools
 from bot.core.wording import shortened
 from bot.core.writes import noted
 
-_TRIES = 20
+_WITHIN = timedelta(seconds=15)
+"""For how long sessions that get in the way are ended again. Nobody is let in meanwhile, and each
+refusal takes PostgreSQL 5 s."""
+
 _PAUSE = 0.25  # seconds between tries; a terminated worker needs a moment to be gone
 _IN_USE = "55006"  # object_in_use: "database … is being accessed by other users"
 
@@ -23,20 +28,57 @@ def exchange_names(work: Tools, renames: Sequence[tuple[str, str]]) -> int:
         How many sessions were ended.
 
     Raises:
+        StepFailed: a prepared transaction is in the way, which no session can be ended for.
         DatabaseRefused: somebody is still in the way, or the rename is refused; all names stay.
+        DatabaseUnavailable: the connection was lost; all names stay, as far as can be seen.
     """
     ended = 0
-    for attempt in range(_TRIES):
+    wanted = {new: _oid(work, old) for old, new in renames}
+    until = work.clock.now() + _WITHIN
+    while True:
         ended += sum(work.cluster.terminate(old) for old, _ in renames)
+        _stop_if_prepared(work, [old for old, _ in renames])
         try:
             work.cluster.rename(*renames)
         except DatabaseRefused as error:
-            if error.sqlstate != _IN_USE or attempt == _TRIES - 1:
+            if error.sqlstate != _IN_USE or work.clock.now() >= until:
                 raise
             work.clock.wait(_PAUSE)
+        except DatabaseUnavailable:
+            if _was_committed(work, wanted):
+                return ended
+            raise
         else:
-            break
-    return ended
+            return ended
+
+
+def _stop_if_prepared(work: Tools, names: Iterable[str]) -> None:
+    """It may have come after preflight; a rename would wait for it in vain, all clients shut out.
+
+    Raises:
+        StepFailed: with the statement that would end it.
+    """
+    for name in names:
+        for found in work.cluster.prepared_transactions(name):
+            gid = found.gid.replace("'", "''")
+            raise StepFailed(
+                f"a prepared transaction in {name} keeps it from being renamed; decide about it "
+                f"there, such as by ROLLBACK PREPARED '{gid}', then ask again"
+            )
+
+
+def _was_committed(work: Tools, wanted: Mapping[str, int]) -> bool:
+    """Look whether a rename, whose answer was lost with the connection, was done all the same.
+
+    Raises:
+        DatabaseUnavailable: the server is gone again.
+    """
+    return came_back(work) and all(_oid(work, name) == oid for name, oid in wanted.items())
+
+
+def _oid(work: Tools, name: str) -> int:
+    found = work.cluster.find_database(name)
+    return found.oid if found else 0
 
 
 def armed_retention(database: Database) -> list[str] | None:

@@ -64,6 +64,15 @@ def restore_phases(
     return errors, "\n".join(call.tail)
 
 
+def remove_list(work: Work) -> None:
+    """Remove the list file, where the server or the engine went away before that could be done."""
+    work.dump.remove(_list_path(work))
+
+
+def _list_path(work: Work) -> str:
+    return f"{work.cluster.setting('data_directory')}/tsbot-{work.plan.run_id}.list"
+
+
 def _stop_if_changed(work: Work) -> None:
     """What was hashed after the approval is restored, no matter who wrote the file meanwhile."""
     backup = work.plan.backup
@@ -111,8 +120,7 @@ class _Call:
         return self._errors.verdict(result.exit_code)
 
     def _write_list(self, phase: Phase) -> str:
-        directory = self.work.cluster.setting("data_directory")
-        path = f"{directory}/tsbot-{self.work.plan.run_id}.list"
+        path = _list_path(self.work)
         self.work.cluster.write_file(path, list_file(phase.entries).encode())
         return path
 
