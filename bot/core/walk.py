@@ -85,7 +85,9 @@ class Walk(Generic[W]):
             self._stop_if_cancelled(stage)  # hashing the dump again may have taken minutes
         intent = stage.intent(self.work)
         self.work.intents[stage.name] = intent.facts
-        self.log.started(stage.name, intent, safe=stage.safe)
+        # after the cut-over whatever takes nothing away makes things safe again: workers, jobs
+        safe = stage.safe or (self.work.turned and not SPECS[stage.name].destructive)
+        self.log.started(stage.name, intent, safe=safe)
         self.begun.append(stage)
         try:
             outcome = stage.act(self.work)

@@ -22,7 +22,7 @@ def haproxy() -> str:
     """Return the path of HAProxy; skip the test where there is none, or fail where it must run."""
     program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
     if program is None:
-        _left_out("haproxy is missing: install the package of that name, or run .ci/run as root")
+        left_out("haproxy is missing: install the package of that name, or run .ci/run as root")
     return str(program)
 
 
@@ -30,7 +30,7 @@ def engine_socket() -> str:
     """Return the path of the engine's unix socket, or leave the test out."""
     url = os.environ.get("DOCKER_HOST") or DEFAULT_ENGINE
     if not url.startswith("unix://"):
-        _left_out(f"the proxy is tried in front of a unix socket, but DOCKER_HOST is {url}")
+        left_out(f"the proxy is tried in front of a unix socket, but DOCKER_HOST is {url}")
     return url.removeprefix("unix://")
 
 
@@ -75,7 +75,7 @@ def _wait_until_listening(process: subprocess.Popen[bytes], path: Path, log: Pat
     raise RuntimeError(f"haproxy does not listen: {log.read_text()}")
 
 
-def _left_out(reason: str) -> None:
+def left_out(reason: str) -> None:
     if os.environ.get(REQUIRE_VARIABLE, "") not in ("", "0"):
         pytest.fail(f"{REQUIRE_VARIABLE} is set, but {reason}", pytrace=False)
     pytest.skip(reason)

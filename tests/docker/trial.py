@@ -7,7 +7,7 @@ nothing is left behind, and the sentence the run ended with is true.
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from unittest import mock
 
 import psycopg
@@ -70,7 +70,7 @@ class _Stage:
     """Approves everything, and shows each event to the fuse."""
 
     fuse: Fuse
-    shown: list[ev.Event] = field(default_factory=list)
+    watching: Callable[[ev.Event], object]
 
     def foresee(self, plan: Plan) -> None:
         pass
@@ -79,8 +79,8 @@ class _Stage:
         return (requester,)
 
     def show(self, event: ev.Event) -> None:
-        self.shown.append(event)
         self.fuse.shown(event)
+        self.watching(event)
 
 
 @dataclass
@@ -118,7 +118,13 @@ class Trial:
         return self.installation.database
 
     def run(
-        self, point: Point, happen: Callable[[], object], *, dump: str = "", **settings: object
+        self,
+        point: Point,
+        happen: Callable[[], object],
+        *,
+        dump: str = "",
+        watching: Callable[[ev.Event], object] = id,
+        **settings: object,
     ) -> Ended:
         """Restore, and let something happen at a point.
 
@@ -126,11 +132,12 @@ class Trial:
             point: where.
             happen: what; called once, in the thread that works.
             dump: another than the sample's.
+            watching: shown each event as well.
             settings: of the target.
         """
         self.mark()
         fuse = Fuse(point, happen)
-        stage, run_id = _Stage(fuse), new_run_id()
+        stage, run_id = _Stage(fuse, watching), new_run_id()
         with _configured(self.installation.having(**settings)), base(load_settings()) as parts:
             bench = parts.benches[TARGET]
             fused = Bench(
@@ -152,14 +159,14 @@ class Trial:
 
     def assert_undone(self, ended: Ended, outcome: str = "failed") -> None:
         """The old database serves, and the run says so."""
-        assert ended.happened
+        assert ended.happened, ended.run.sentence
         assert ended.run.outcome == outcome, ended.run.sentence
         assert UNDONE in ended.run.sentence
         self.assert_standing(ended, restored=False)
 
     def assert_restored(self, ended: Ended, outcome: str = "succeeded") -> None:
         """The restored database serves, and the run says so."""
-        assert ended.happened
+        assert ended.happened, ended.run.sentence
         assert ended.run.outcome == outcome, ended.run.sentence
         assert f"{DATABASE} is restored" in ended.run.sentence
         self.assert_standing(ended, restored=True)

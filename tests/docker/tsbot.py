@@ -271,7 +271,11 @@ class Running:
 
 @contextmanager
 def installed(
-    prepared: Prepared, directory: Path, extensions: tuple[str, ...] = EXTENSIONS
+    prepared: Prepared,
+    directory: Path,
+    extensions: tuple[str, ...] = EXTENSIONS,
+    *,
+    disk: str = "",
 ) -> Iterator[Installation]:
     """Make a database with two applications that run and one that doesn't, named in settings.
 
@@ -282,7 +286,7 @@ def installed(
     project = f"{containers.prefix}{directory.name}".replace("_", "-")
     labels = {"com.docker.compose.project": project, "com.docker.compose.service": "db"}
     try:
-        database = containers.database(labels=labels)
+        database = containers.database(labels=labels, disk=disk)
         applications = (
             containers.application("web"),
             containers.application("worker", compose=(project, "worker")),
