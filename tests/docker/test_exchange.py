@@ -2,24 +2,36 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from bot.adapters.audit_log import AuditStore
 from bot.adapters.clock import SystemClock
+from bot.adapters.docker_host import DockerHost
 from bot.adapters.postgres import PostgresCluster
+from bot.core import events as ev
+from bot.core.audit import Draft, Phase
+from bot.core.bench import Bench
 from bot.core.errors import DatabaseUnavailable, StepFailed
+from bot.core.journal import Journal
 from bot.core.manifest import NO_MANIFEST
 from bot.core.models import ContainerRef, Facts, Strategy, Target
+from bot.core.past import Past
 from bot.core.plan import Plan, StepName
+from bot.core.prepare import RestoreRequest
 from bot.core.steps.cron import PAUSED
 from bot.core.steps.cut_over import CUT_OVER
 from bot.core.steps.database import CREATE, DROP
 from bot.core.steps.stage import Work
 from bot.core.steps.swap_back import SWAP_BACK
+from bot.core.taking_up import UndoneRestore
 from bot.core.toc import NO_TOC
-from tests.core.run_samples import a_plan
+from tests.core.run_samples import ANA, a_plan
 from tests.docker.containers import DatabaseContainer
 from tests.docker.test_swap_back import Pair, pair, swapped
 
@@ -184,6 +196,33 @@ def test_a_rollback_taken_up_again_keeps_what_was_noted_before_the_names_moved(
     again.found_turned = True
     again.intents[StepName.SWAP_BACK] = {"retention": ["job 1003 on metrics"]}
     assert SWAP_BACK.intent(again).facts == {"retention": ["job 1003 on metrics"]}
+
+
+def undo_after_a_drop(place: Place, path: Path, cluster: PostgresCluster) -> ev.RunFinished:
+    """Take back a drop-first restore whose process died in the middle of its drop."""
+    target = replace(place.plan.target, strategy=Strategy.DROP_FIRST)
+    plan = replace(place.plan, target=target, applications=())
+    past = Past(plan, (StepName.DROP_DATABASE,))
+    clock = SystemClock()
+    bench = Bench(target, DockerHost("unix:///nowhere"), cluster, clock)
+    nothing: Any = SimpleNamespace(show=id)
+    with closing(AuditStore(path / "audit.db", clock)) as store:
+        journal = Journal(store.log, nothing, Draft("run", Phase.NOTE), clock)
+        request = RestoreRequest("demo", "latest")
+        return UndoneRestore(
+            plan.run_id, request, ANA, bench, nothing, journal, bool, past=past
+        ).execute()
+
+
+def test_a_run_that_died_while_it_dropped_the_database_says_that_it_is_gone(
+    place: Place, tmp_path: Path
+) -> None:
+    cluster = PostgresCluster(place.dsn)
+    told = undo_after_a_drop(place, tmp_path, cluster).sentence
+    assert "the live database was not changed" in told
+    cluster.drop_database(place.plan.target.database)
+    told = undo_after_a_drop(place, tmp_path, cluster).sentence
+    assert f"{place.plan.target.database} was dropped before and is GONE" in told
 
 
 def test_a_drop_that_happened_is_found_and_one_that_did_not_is_not(place: Place) -> None:
