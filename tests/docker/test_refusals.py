@@ -97,6 +97,31 @@ def pipe(database: DatabaseContainer, dump: str) -> str:
     return made(database, "pipe.dump", "mkfifo -m 600 pipe.dump")
 
 
+def newer(database: DatabaseContainer, dump: str) -> str:
+    """Its archive's minor version is one that no pg_restore knows yet."""
+    patch = "printf '\\143' | dd of=newer.dump bs=1 seek=6 conv=notrunc status=none"
+    return made(database, "newer.dump", f"cp {dump} newer.dump && {patch}")
+
+
+def newer_server(database: DatabaseContainer, dump: str) -> str:
+    [(version,)] = database.rows("postgres", "SHOW server_version")
+    major = str(version).split(".")[0]
+    script = f"LC_ALL=C sed 's/{major}\\.\\([0-9]\\)/99.\\1/g' {dump} > server.dump"
+    return made(database, "server.dump", script)
+
+
+def older(database: DatabaseContainer, dump: str) -> str:
+    patch = "printf '\\000' | dd of=older.dump bs=1 seek=5 conv=notrunc status=none"
+    return made(database, "older.dump", f"cp {dump} older.dump && {patch}")
+
+
+def lacking(database: DatabaseContainer, dump: str) -> str:
+    """It needs an extension that no image has."""
+    return made(
+        database, "lacking.dump", f"LC_ALL=C sed 's/btree_gin/btree_gim/g' {dump} > lacking.dump"
+    )
+
+
 def link(database: DatabaseContainer, dump: str) -> str:
     return made(database, "link.dump", f"ln -s {dump} link.dump")
 
@@ -112,8 +137,15 @@ def link(database: DatabaseContainer, dump: str) -> str:
         (writable, "writable.dump may be written by group or others (mode 666)"),
         (pipe, "pipe.dump is a link, a pipe or a device"),
         (link, "link.dump is a link, a pipe or a device"),
+        (newer, "newer.dump"),
+        (newer_server, "restore it on a server at least as new"),
+        (older, "older.dump"),
+        (lacking, "extensions of the dump: missing: btree_gim (install them in the image)"),
     ],
-    ids=["truncated", "bit-flipped", "plain", "directory", "world-writable", "pipe", "link"],
+    ids=[
+        *("truncated", "bit-flipped", "plain", "directory", "world-writable", "pipe", "link"),
+        *("too new", "of a newer server", "too old", "missing extension"),
+    ],
 )
 def test_what_is_no_whole_safe_dump_is_refused(
     installation: Installation, dump: str, make: Files, words: str
@@ -224,6 +256,28 @@ def test_a_stopped_database_is_refused(installation: Installation, dump: str) ->
     assert sentence(finished)
     assert stopped == ("exited", [before.containers[str(a.name)] for a in applications])
     assert installation.state().databases == before.databases
+
+
+@pytest.mark.fault("missing container")
+def test_a_container_that_does_not_exist_is_refused(installation: Installation, dump: str) -> None:
+    said = refused(installation.having(container="tsbot-test-nobody"), dump, "--yes")
+    assert "tsbot-test-nobody" in said
+
+
+@pytest.mark.fault("two bots")
+@pytest.mark.parametrize("logs", [1, 2], ids=["one log", "two logs"])
+def test_of_two_restores_asked_for_at_the_same_moment_one_runs(
+    installation: Installation, dump: str, tmp_path: Path, logs: int
+) -> None:
+    swapping = installation.having(strategy="swap")
+    other = swapping if logs == 1 else replace(swapping, directory=tmp_path)
+    with swapping.restoring(dump, "--yes") as one, other.restoring(dump, "--yes") as two:
+        codes = [r.process.wait(timeout=120) for r in (one, two)]
+        printed = one.printed() + two.printed()
+    assert sorted(code != 0 for code in codes) == [False, True], printed
+    assert "all points green" in printed
+    assert installation.sides() == []
+    assert all(bot.audit("verify")[0] == 0 for bot in (swapping, other))
 
 
 @pytest.mark.fault("engine away")
