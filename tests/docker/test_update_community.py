@@ -6,12 +6,16 @@ Needs an image with two versions of the community edition.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from bot.core.audit import Phase
+from bot.core.plan import StepName
+from tests.docker.crash import Point
 from tests.docker.dumps import take_dump
 from tests.docker.environment import Prepared
+from tests.docker.killing import Killing
 from tests.docker.sample import (
     DATABASE,
     VIEWS,
@@ -124,6 +128,22 @@ def test_restored_over_the_newer_version_nothing_is_said_to_change(
     assert finished.exit_code == 0, finished.output
     assert "extensions have the versions they have in" in finished.output
     assert installation.database.rows(DATABASE, VERSION) == [(updated.newer,)]
+
+
+@pytest.mark.fault("kill -9")
+def test_an_update_that_the_bot_did_not_live_to_see_is_found_and_not_made_again(
+    installation: Installation, updated: Updated, tmp_path: Path
+) -> None:
+    killing = Killing(installation, "sample.dump", updated.rows, tmp_path, [])
+    run_id = killing.kill(Point(StepName.UPDATE_EXTENSIONS, "update_extension"))
+    code, printed = killing.tsbot("runs", "resume", run_id, "--yes")
+    assert code == 0, printed
+    assert killing.serves_restored()
+    assert installation.database.rows(DATABASE, VERSION) == [(updated.newer,)]
+    mine = [e.draft for e in installation.log() if e.draft.run_id == run_id]
+    begun = [d for d in mine if (d.action, d.phase) == ("update_extensions", Phase.INTENT)]
+    assert len(begun) == 1
+    assert row_counts(installation.database) == updated.rows
 
 
 def test_an_update_that_fails_is_undone_and_the_old_database_serves_on(
