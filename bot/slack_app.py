@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from slack_bolt import App
 
@@ -26,6 +27,7 @@ from bot.core.gate import POLL
 from bot.core.interrupted import CARD
 from bot.core.keeper import Keeper
 from bot.core.launcher import Launcher
+from bot.sole import sole_bot
 from handlers import actions, commands, errors, reactions
 from handlers.answers import Answers
 
@@ -57,6 +59,7 @@ def slack_bot(parts: Base, *, pace: Pace | None = None, poll: float = POLL) -> I
         poll: seconds between a gate's looks without a hint.
 
     Raises:
+        Refused: another bot serves with this audit log.
         SettingsInvalid: a token or a channel is missing.
         ChatUnavailable: Slack does not answer, or refuses the token.
     """
@@ -65,13 +68,11 @@ def slack_bot(parts: Base, *, pace: Pace | None = None, poll: float = POLL) -> I
     token = settings.slack.bot_token.get_secret_value()
     api = SlackApi(token, settings.slack.api_url, patient=True)
     with ExitStack() as closing:
+        closing.enter_context(sole_bot(settings.audit_path))
         timers = BackgroundTimers()
         closing.callback(timers.close)
-        outbox = Outbox(
-            SlackApi(token, settings.slack.api_url),
-            pace,
-            on_card=lambda run_id, channel, ts: _note_card(parts, run_id, channel, ts),
-        )
+        impatient = SlackApi(token, settings.slack.api_url)
+        outbox = Outbox(impatient, pace, on_card=partial(_note_card, parts))
         closing.callback(outbox.close, _FLUSH)
         channels = settings.slack.channels
         presenter = SlackPresenter(outbox, channels[0], api.identity.permalink)
@@ -84,7 +85,7 @@ def slack_bot(parts: Base, *, pace: Pace | None = None, poll: float = POLL) -> I
             parts.store.claims,
             parts.store.deadlines,
             presenter,
-            lambda channel: SlackBallot(api, channel),
+            lambda channel: SlackBallot(api, channel, outbox.repaint),
             timers,
             parts.clock,
             poll,

@@ -77,7 +77,7 @@ class GateOpened(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateDelayed(Event):
-    """Slack can't be asked; the gate stays shut until it can."""
+    """Slack can't be asked, or no vote be logged; the gate stays shut until they can."""
 
     reason: str
 
@@ -162,13 +162,12 @@ class StepFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFailed(Event):
-    """A step did not; ``facts`` are of what it had done by then and cannot be taken back."""
+    """A step did not."""
 
     step: StepName
     sentence: str
     seconds: float
     tail: str = ""
-    facts: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

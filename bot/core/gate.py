@@ -17,7 +17,7 @@ from bot.core import events as ev
 from bot.core.approvals import ApprovalRules, GateNotice, Tally
 from bot.core.audit import Deadline
 from bot.core.change_plan import ChangePlan
-from bot.core.errors import AuditUnavailable, ChatUnavailable, GateNotPassed
+from bot.core.errors import AuditUnavailable, ChatUnavailable, GateNotPassed, Unavailable
 from bot.core.forecast import until_the_gate
 from bot.core.journal import Journal
 from bot.core.models import Person
@@ -208,45 +208,46 @@ class SlackGate:
         while True:
             self._hint.clear()
             self._stop_if_over(gate)
+            confirmed = self._look(gate)
+            if confirmed is not None:
+                return confirmed.approvers
+
+    def _look(self, gate: OpenGate) -> Tally | None:
+        """Count, and wait where the quorum does not stand; None where it goes on so."""
+        try:
             standing = self._count(gate)
             if standing is not None and standing.reached:
-                confirmed = self._grace(gate, standing)
-                if confirmed is not None:
-                    return confirmed.approvers
-                continue
+                return self._grace(gate, standing)
             self._hint.wait(self.poll)
+        except AuditUnavailable as error:  # what can't be logged does not count yet
+            self._delayed(gate.notice.plan.run_id, error)
+        return None
 
     def _stop_if_over(self, gate: OpenGate) -> None:
-        if self.cancelled():
-            raise GateNotPassed("cancelled", "the run was cancelled")
+        self._stop_if_cancelled()
         if self.clock.now() >= gate.notice.expires_at:
             raise GateNotPassed("expired", "nobody decided in time")
 
     def _grace(self, gate: OpenGate, standing: Tally) -> Tally | None:
         """Give everybody a last chance to object; None where the quorum is gone again."""
-        run_id, grace = gate.notice.plan.run_id, self.rules.grace
-        starts_at = self.clock.now() + grace
-        self.journal.record(
-            ev.QuorumReached(
-                run_id=run_id,
-                at=self.clock.now(),
-                approvers=standing.approvers,
-                starts_at=starts_at,
-                digest=gate.notice.digest,
-            )
+        run_id, digest, grace = gate.notice.plan.run_id, gate.notice.digest, self.rules.grace
+        starts_at = (now := self.clock.now()) + grace
+        reached = ev.QuorumReached(
+            run_id=run_id, at=now, approvers=standing.approvers, starts_at=starts_at, digest=digest
         )
+        self.journal.record(reached)
         self._answer(gate, f"Approved. Starting in {grace.total_seconds():.0f} s, :x: stops it.")
         while (left := (starts_at - self.clock.now()).total_seconds()) > 0:
             self._hint.wait(min(left, self.poll))
             self._hint.clear()
-            self._stop_if_cancelled_or_vetoed(gate)
+            self._stop_if_cancelled()
+            self._count(gate)
         last = self._count(gate)
         return last if last is not None and last.reached else None
 
-    def _stop_if_cancelled_or_vetoed(self, gate: OpenGate) -> None:
+    def _stop_if_cancelled(self) -> None:
         if self.cancelled():
             raise GateNotPassed("cancelled", "the run was cancelled")
-        self._count(gate)
 
     def _count(self, gate: OpenGate) -> Tally | None:
         """Read everything back and count; None while Slack can't be asked.
@@ -287,11 +288,10 @@ class SlackGate:
         except ChatUnavailable as error:
             self._delayed(gate.notice.plan.run_id, error, wait=False)
 
-    def _delayed(self, run_id: str, error: ChatUnavailable, *, wait: bool = True) -> None:
+    def _delayed(self, run_id: str, error: Unavailable, *, wait: bool = True) -> None:
         self.journal.show(ev.GateDelayed(run_id=run_id, at=self.clock.now(), reason=str(error)))
-        if wait and self.cancelled():
-            raise GateNotPassed("cancelled", "the run was cancelled") from error
         if wait:
+            self._stop_if_cancelled()
             self._hint.wait(self.poll)
 
 

@@ -53,9 +53,9 @@ class Journal:
         Raises:
             AuditUnavailable: it could not be committed; what it announces must not happen.
         """
-        self._settle()
+        self.settle()
         self._append(self._draft(event))
-        self.show(event)
+        self.presenter.show(event)
 
     def record_safe(self, event: ev.Event) -> None:
         """The same for what makes things safe again: it goes on without the log.
@@ -71,27 +71,29 @@ class Journal:
             owed = f"{draft.run_id} {draft.action} {draft.phase} {draft.status}"
             logger.critical("audit log unavailable (%s); owed entry: %s", error, owed)
             self._owed.append(draft)
-        self.show(event)
+        self.presenter.show(event)
 
     def _append_if_up(self, draft: Draft, *, last: bool) -> None:
         now = self.clock.now()
         if now < self._retry_at and not last:
             raise AuditUnavailable("it could not be written a moment ago")
         try:
-            self._settle()
+            self.settle()
             self._append(draft)
         except AuditUnavailable:
             self._retry_at = now + _RETRY
             raise
 
     def show(self, event: ev.Event) -> None:
-        """Show an event that is not logged; that nobody can see it holds up no work."""
-        try:
-            self.presenter.show(event)
-        except Exception:  # a closed terminal, or a view that cannot draw it
-            logger.exception("%s of run %s is not shown", type(event).__name__, event.run_id)
+        """Show an event that is not logged."""
+        self.presenter.show(event)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Commit what is owed.
+
+        Raises:
+            AuditUnavailable: the log still cannot be written.
+        """
         while self._owed:
             self._append(self._owed[0])
             self._owed.pop(0)
@@ -101,7 +103,7 @@ class Journal:
         entry = self.log.append(draft)
         if not ends_a_stretch(entry):
             return
-        self.show(posted(entry))
+        self.presenter.show(posted(entry))
         if self.witness is not None:
             self.witness.note(head_of(entry))
 

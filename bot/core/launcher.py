@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from bot.core.audit import Draft, Phase
 from bot.core.bench import Bench
 from bot.core.change_run import Change, ChangeRun
 from bot.core.claiming import Claiming
-from bot.core.errors import Refused, TsbotError
+from bot.core.errors import AuditUnavailable, Refused, TsbotError
 from bot.core.gate import POLL, OpenGate, SlackGate
 from bot.core.interrupted import Unfinished
 from bot.core.journal import Journal
@@ -25,6 +26,10 @@ from bot.core.requests import RefreshRequest
 from bot.core.runner import RestoreRun
 from bot.core.runs import ActiveRun, Runs
 from bot.core.taking_up_any import taken_up
+
+logger = logging.getLogger(__name__)
+
+_OWED = 2.0  # seconds between tries to write to a log that had no room
 
 HOLDER = "tsbot"
 """Who holds a claim that the bot took; the command line takes its own under ``cli:USER``."""
@@ -125,7 +130,7 @@ class Launcher:
                 journal,
                 active.cancelled.is_set,
             )
-            self._start(bench, active, run.execute)
+            self._start(bench, active, journal, run.execute)
 
     def refresh(self, asked: ev.RunRequested, request: RefreshRequest, bench: Bench) -> None:
         """Start a refresh. Raises as `restore` does."""
@@ -142,7 +147,7 @@ class Launcher:
                 journal,
                 active.cancelled.is_set,
             )
-            self._start(bench, active, run.execute)
+            self._start(bench, active, journal, run.execute)
 
     def journal(self, channel: str, target: str) -> Journal:
         """Return a way into the log for what happens to a target."""
@@ -176,7 +181,7 @@ class Launcher:
             asked, past, decision, bench, active.gate, journal, self.log, active.cancelled.is_set
         )
         self.runs.settle(run.run_id)
-        self._start(bench, active, execute)
+        self._start(bench, active, journal, execute)
 
     def _restore(
         self,
@@ -198,7 +203,7 @@ class Launcher:
             journal,
             active.cancelled.is_set,
         )
-        self._start(bench, active, run.execute)
+        self._start(bench, active, journal, run.execute)
 
     def _gate(
         self,
@@ -238,14 +243,29 @@ class Launcher:
                     "Take back or Abandon on its card first.",
                 )
 
-    def _start(self, bench: Bench, active: ActiveRun, execute: Callable[[], object]) -> None:
+    def _start(
+        self, bench: Bench, active: ActiveRun, journal: Journal, execute: Callable[[], object]
+    ) -> None:
         def work() -> None:
             try:
                 execute()
             finally:
-                self.claims.release(bench.target.name, active.run_id)
+                self._give_back(bench.target.name, active.run_id, journal)
 
         self.runs.start(active, work)
+
+    def _give_back(self, target: str, run_id: str, journal: Journal) -> None:
+        """Log what is still owed and give the claim back; a log without room is waited for."""
+        while True:
+            try:
+                journal.settle()
+                self.deadlines.remove(f"gate:{run_id}")
+                self.claims.release(target, run_id)
+            except AuditUnavailable as error:
+                logger.warning("run %s waits for the audit log: %s", run_id, error)
+                self.clock.wait(_OWED)
+            else:
+                return
 
     @contextmanager
     def _claim_given_back(self, bench: Bench, run_id: str) -> Iterator[None]:

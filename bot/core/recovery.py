@@ -140,6 +140,12 @@ class Recovery:
         Raises:
             Refused: that cannot be done, or not any more.
         """
+        with self.launcher.runs.deciding:
+            if self.launcher.runs.stalled(run.run_id) is None:
+                raise Refused("decided", f"Somebody has decided on run {run.run_id} just now.")
+            self._decide(run, decision, by)
+
+    def _decide(self, run: Unfinished, decision: Decision, by: Person) -> None:
         run = read_run(self.launcher.log, run.run_id)  # somebody may have decided on the terminal
         asked, past = run.asked, run.past
         if asked is None or past is None or run.ended:

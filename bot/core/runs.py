@@ -46,6 +46,8 @@ class Runs:
     _threads: dict[str, threading.Thread] = field(default_factory=dict, init=False)
     _stalled: dict[str, Unfinished] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    deciding: threading.Lock = field(default_factory=threading.Lock, init=False)
+    """Held while an interrupted run is decided on, so that two people at once decide once."""
 
     def stall(self, run: Unfinished) -> None:
         """Remember a run that was interrupted and waits for somebody to decide."""

@@ -12,6 +12,9 @@ from bot.core.journal import Journal
 from bot.core.models import Member, Person
 from bot.core.ports import Ballot, BallotRef, Clock, Directory
 
+_TOGETHER = 20
+"""Replies in one message: Slack takes about one message a second in a channel."""
+
 
 @dataclass
 class VoteCount:
@@ -53,20 +56,29 @@ class VoteCount:
         approvers = self.directory.resolve(notice.rules.approvers, fresh=True)
         team = self.directory.home_team()
         rulings = [
-            judge(self._member(r.user_id), mark, notice, approvers, team)
+            judge(self._member(r.user_id, mark, approvers), mark, notice, approvers, team)
             for r in reading.reactions
             if (mark := meaning(r.name)) is not None
         ]
         standing = tally(rulings, notice.rules.quorum)
         self._note_withdrawn(notice, rulings)
+        replies = []
         for event, ruling in self._fresh(notice, rulings):
             self.journal.record(event)
-            answer(_reply(ruling, standing))
+            self._seen[_key(ruling)] = ruling  # after: what could not be logged is new again
+            replies.append(_reply(ruling, standing))
+        for first in range(0, len(replies), _TOGETHER):
+            answer("\n".join(replies[first : first + _TOGETHER]))
         if standing.veto is not None:
             raise GateNotPassed("vetoed", f"stopped by {standing.veto.name}")
         return standing
 
-    def _member(self, user_id: str) -> Member:
+    def _member(self, user_id: str, mark: Mark, approvers: frozenset[str]) -> Member:
+        """Ask who somebody is, at every look for those on the list; of others just the once."""
+        before = self._seen.get((user_id, mark))
+        known = before.member if before is not None else None
+        if known is not None and known.team_id and user_id not in approvers:  # else from the log
+            return known
         try:
             return self.directory.member(user_id)
         except Refused:
@@ -79,11 +91,12 @@ class VoteCount:
             event = ev.VoteWithdrawn(
                 run_id=notice.plan.run_id,
                 at=self.clock.now(),
-                person=self._seen.pop(key).member.person,
+                person=self._seen[key].member.person,
                 mark=key[1],
                 digest=notice.digest,
             )
             self.journal.record(event)
+            del self._seen[key]
 
     def _fresh(
         self, notice: GateNotice, rulings: list[Ruling]
@@ -92,11 +105,10 @@ class VoteCount:
 
         A mark is new again where it counts no longer, such as after its voter left the list.
         """
-        for ruling in rulings:
+        for ruling in {_key(ruling): ruling for ruling in rulings}.values():
             before = self._seen.get(_key(ruling))
             if before and before.refusal == ruling.refusal:
                 continue
-            self._seen[_key(ruling)] = ruling
             event = ev.VoteTaken(
                 run_id=notice.plan.run_id,
                 at=self.clock.now(),

@@ -77,6 +77,16 @@ def test_a_dead_slack_answers_nothing(client: WebClient, workspace: Workspace) -
         client.auth_test()
 
 
+def test_a_silent_slack_takes_a_call_and_never_answers_it(
+    server: SlackServer, workspace: Workspace
+) -> None:
+    workspace.faults.silent = True
+    with pytest.raises(TimeoutError):
+        WebClient("xoxb-sandbox", server.api_url, timeout=1).auth_test()
+    workspace.faults.clear()
+    assert WebClient("xoxb-sandbox", server.api_url).auth_test()["ok"]
+
+
 def test_a_duplicated_event_comes_twice_under_one_event_id(
     server: SlackServer, ana: Person, ops: str
 ) -> None:

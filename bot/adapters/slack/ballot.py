@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bot.adapters.slack.blocks import Json, Look, mentions_only, section
@@ -23,10 +23,13 @@ class SlackBallot:
     Args:
         api: patient, since the gate waits for it anyway.
         channel: where gates open.
+        repaint: shows a closed gate, by its channel and ts, when Slack takes it; must not block.
     """
 
-    def __init__(self, api: SlackApi, channel: str) -> None:
-        self._api, self._channel = api, channel
+    def __init__(
+        self, api: SlackApi, channel: str, repaint: Callable[[str, str, Look], None]
+    ) -> None:
+        self._api, self._channel, self._repaint = api, channel, repaint
 
     def open(self, notice: GateNotice) -> BallotRef:
         """Post the gate's own message and seed both marks."""
@@ -50,10 +53,8 @@ class SlackBallot:
         return BallotReading(tuple(dict.fromkeys(marks)), self._untampered(ref, notice))
 
     def close(self, ref: BallotRef, notice: GateNotice, outcome: str) -> None:
-        """Repaint the message with how it ended."""
-        look = gate(notice, outcome)
-        body = {"channel": ref.channel, "ts": ref.ts, "text": look.text, "blocks": look.blocks}
-        self._api.write("chat.update", body)
+        """Have the message repainted with how it ended; an approved run does not wait for that."""
+        self._repaint(ref.channel, ref.ts, gate(notice, outcome))
 
     def answer(self, ref: BallotRef, text: str) -> None:
         """Say something in the message's thread; mentions in it work, and nothing else does."""

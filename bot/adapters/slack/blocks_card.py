@@ -146,7 +146,7 @@ def _approvers(gate: GateView) -> list[Json]:
 
 
 def _delay(reason: str) -> Json:
-    told = " Slack can't be asked for votes now, so the gate stays shut: "
+    told = " Votes can't be counted now, so the gate stays shut: "
     return paragraph([emoji("warning"), words(told), words(shortened(safe_line(reason), 300))])
 
 

@@ -136,10 +136,11 @@ class Lane:
             log.exception("could not remember the card of %s in %s", key, self._channel)
 
     def _declined(self, item: Item, refusal: Declined) -> None:
-        if refusal.code in _GONE and item.card.ts:
+        gone = refusal.code in _GONE
+        if gone and item.card.ts and not item.card.fixed:
             with self.changed:
                 item.card.ts = ""
-        elif refusal.code in _UNUSABLE:
+        elif refusal.code in _UNUSABLE or gone:
             log.error("%s in %s; the message is given up", refusal, self._channel)
             with self.changed:
                 item.card.lost = item.card.lost or not item.card.ts

@@ -45,6 +45,16 @@ class Outbox:
                 lane.pending.paint(key, look)
                 lane.changed.notify_all()
 
+    def repaint(self, channel: str, ts: str, look: Look) -> None:
+        """Paint over a message of ours that is no card, such as a gate that is closed."""
+        lane = self._lane(channel)
+        if lane is not None:
+            with lane.changed:
+                card = lane.pending.card(f"message {ts}")
+                card.ts, card.fixed = ts, True
+                lane.pending.paint(card.key, look)
+                lane.changed.notify_all()
+
     def note(self, channel: str, key: str, title: str, body: str = "") -> None:
         """Put something into the card's thread, together with what else waits for it."""
         lane = self._lane(channel)

@@ -52,6 +52,7 @@ class Card:
         ts: of the message, empty before the first post.
         look: the newest state, None where the channel already shows it.
         lost: Slack would not take the card; posts go without a thread.
+        fixed: it is painted over where it is, and not posted anew where that is gone.
     """
 
     key: str
@@ -61,6 +62,7 @@ class Card:
     painted_at: float = float("-inf")
     noted_at: float = float("-inf")
     lost: bool = False
+    fixed: bool = False
     used_at: float = 0.0
 
 

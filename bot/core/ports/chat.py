@@ -47,7 +47,7 @@ class Ballot(Protocol):
         ...
 
     def close(self, ref: BallotRef, notice: GateNotice, outcome: str) -> None:
-        """Repaint the message with how it ended."""
+        """Repaint the message with how it ended, once Slack takes that; nobody waits for it."""
         ...
 
     def answer(self, ref: BallotRef, text: str) -> None:

@@ -151,7 +151,7 @@ def _wait(host: Host, revision: int, timeout: float = MOST_WAIT) -> int:
 def _fault(host: Host, switch: str, **args: Any) -> None:
     faults = host.workspace.faults
     with host.workspace.lock:
-        if switch in ("dead", "zombie"):
+        if switch in ("dead", "silent", "zombie", "twice"):
             setattr(faults, switch, bool(args.get("on", True)))
         elif switch in ("rate_limit", "fail", "drop", "skip_event", "duplicate", "clear"):
             getattr(faults, switch)(**args)

@@ -75,17 +75,23 @@ class Deliveries:
 
         Slack keeps nothing for an app that is away: an undelivered event stays `sent=False`.
         """
+        delivery, lost = self._sent(kind, payload, attempt)
+        with self._changed:
+            twice = not lost and self._faults.take_duplicate(kind)
+        if twice:
+            self._sent(kind, payload, attempt=0)
+        return delivery
+
+    def _sent(self, kind: str, payload: Json, attempt: int) -> tuple[Delivery, bool]:
+        """Send a payload; return its delivery, and whether a fault has lost it."""
         delivery = Delivery(kind, payload, attempt)
         event_type = payload.get("event", {}).get("type", "")
         with self._changed:
             self.records.append(delivery)
-            skipped = self._faults.zombie or self._faults.take_skip(event_type)
-            twice = not skipped and self._faults.take_duplicate(kind)
-        if not skipped:
+            lost = self._faults.zombie or self._faults.take_skip(event_type)
+        if not lost:
             self._carry(delivery)
-        if twice:
-            self.redeliver(delivery, attempt=0)
-        return delivery
+        return delivery, lost
 
     def redeliver(self, delivery: Delivery, attempt: int = 1) -> Delivery:
         """Send the same payload (event_id, trigger_id) again in a new envelope."""

@@ -31,8 +31,12 @@ class Faults:
     api: list[ApiFault] = field(default_factory=list)
     dead: bool = False
     """Every HTTP request and every new socket is cut off without an answer."""
+    silent: bool = False
+    """Every HTTP request is taken, and cut off without an answer once this is switched off."""
     zombie: bool = False
     """Sockets stay open and answer pings, but no envelope is sent."""
+    twice: bool = False
+    """Every delivery is sent twice."""
     skipped: dict[str, int] = field(default_factory=dict)
     duplicated: dict[str, int] = field(default_factory=dict)
 
@@ -61,7 +65,7 @@ class Faults:
         self.api.clear()
         self.skipped.clear()
         self.duplicated.clear()
-        self.dead = self.zombie = False
+        self.dead = self.silent = self.zombie = self.twice = False
 
     def next_for(self, method: str) -> ApiFault | None:
         """Take the fault the next call of `method` meets, if any."""
@@ -76,7 +80,7 @@ class Faults:
 
     def take_duplicate(self, kind: str) -> bool:
         """Tell whether this delivery is to be sent twice, and count it."""
-        return _take(self.duplicated, kind)
+        return self.twice or _take(self.duplicated, kind)
 
 
 def _take(counts: dict[str, int], kind: str) -> bool:

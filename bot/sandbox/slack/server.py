@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -23,6 +24,7 @@ from bot.sandbox.slack.webhook import Webhook
 
 STAND_IN = "a local stand-in, not Slack"
 REQUEST_SECONDS = 10.0
+SILENT_SECONDS = 0.05  # between looks whether a silence is over
 
 
 class SlackServer:
@@ -78,6 +80,7 @@ class SlackServer:
         self.workspace.deliveries.transport = None
         self._http.shutdown()
         self._thread.join()
+        self.workspace.faults.silent = False
         self.workspace.touch()  # who waits for a change (control's wait and look) goes now
         self.sockets.disconnect("link_disabled")
         self._http.sever()
@@ -176,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
         if address.path != "/link/":
             self.do_POST()
             return
-        if self.server.workspace.faults.dead:
+        if self._is_away():
             return
         self.connection.settimeout(None)
         self.server.sockets.serve(self.connection, dict(self.headers.items()), address.query)
@@ -188,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
         room, _, key = address.path.removeprefix("/").partition("/")
         if room == "control":
             self._control(key, raw)
-        elif self.server.workspace.faults.dead:
+        elif self._is_away():
             return
         elif room == "api":
             self._api(key, dict(parse_qsl(address.query)) | self._arguments(raw))
@@ -215,6 +218,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(HTTPStatus.OK, answer.body, scopes)
         for event in answer.events:
             payloads.send_event(workspace, event)
+
+    def _is_away(self) -> bool:
+        """Tell whether there is to be no answer; while Slack is silent, only after that."""
+        faults = self.server.workspace.faults
+        away = faults.dead or faults.silent
+        while faults.silent:
+            time.sleep(SILENT_SECONDS)
+        return away
 
     def _fail(self, fault: ApiFault) -> None:
         """Answer as the fault says; status 0 means no answer at all."""

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+
 import pytest
 
 from bot.adapters.slack.ballot import SlackBallot
 from bot.adapters.slack.blocks_gate import gate
 from bot.adapters.slack.client import SlackApi
+from bot.adapters.slack.outbox import Outbox
 from bot.core.errors import ChatUnavailable
 from bot.core.ports.chat import BallotRef, Reaction
 from bot.sandbox.slack import Person, SlackServer, Workspace
@@ -14,8 +18,15 @@ NOTICE = a_notice()
 
 
 @pytest.fixture
-def ballot(patient: SlackApi, ops: str) -> SlackBallot:
-    return SlackBallot(patient, ops)
+def outbox(api: SlackApi) -> Iterator[Outbox]:
+    made = Outbox(api)
+    yield made
+    made.close(0)
+
+
+@pytest.fixture
+def ballot(patient: SlackApi, ops: str, outbox: Outbox) -> SlackBallot:
+    return SlackBallot(patient, ops, outbox.repaint)
 
 
 @pytest.fixture
@@ -102,14 +113,14 @@ def test_a_deleted_gate_is_noticed(ballot: SlackBallot, api: SlackApi, ref: Ball
 
 
 def test_a_message_of_another_app_is_no_gate(
-    ballot: SlackBallot, workspace: Workspace, server: SlackServer, ops: str
+    ballot: SlackBallot, workspace: Workspace, server: SlackServer, ops: str, outbox: Outbox
 ) -> None:
     workspace.add_user("rival", is_bot=True)
     workspace.channel("ops").members.append("U0RIVAL")
     scopes = {"chat:write", "reactions:write"}
     workspace.add_token("xoxb-rival", scopes, user="rival")
-    forged = SlackBallot(SlackApi("xoxb-rival", server.api_url), ops).open(NOTICE)
-    assert not ballot.read(forged, NOTICE).untampered
+    forged = SlackBallot(SlackApi("xoxb-rival", server.api_url), ops, outbox.repaint)
+    assert not ballot.read(forged.open(NOTICE), NOTICE).untampered
 
 
 def test_a_gate_of_another_plan_is_not_this_one(ballot: SlackBallot, ref: BallotRef) -> None:
@@ -133,9 +144,30 @@ def test_a_closed_gate_says_how_it_ended_and_keeps_its_marks(
     react(workspace, "ben", "x", ref)
     ballot.close(ref, NOTICE, "vetoed: stopped by Ben")
     message = workspace.message(ref.channel, ref.ts)
+    workspace.wait_for(lambda: message.edits)
     assert message.text == "Closed: vetoed: stopped by Ben"
     assert message.reactions["x"] == ["U0TSBOT", "U0BEN"]
     assert not ballot.read(ref, NOTICE).untampered
+
+
+def test_closing_waits_for_nobody_and_is_painted_once_slack_takes_it(
+    ballot: SlackBallot, workspace: Workspace, ref: BallotRef
+) -> None:
+    workspace.faults.rate_limit("chat.update", times=1, retry_after=1)
+    began = time.monotonic()
+    ballot.close(ref, NOTICE, "approved: by Ben")
+    assert time.monotonic() - began < 0.5
+    message = workspace.message(ref.channel, ref.ts)
+    workspace.wait_for(lambda: message.text == "Closed: approved: by Ben")
+
+
+def test_a_closed_gate_whose_message_is_gone_is_not_posted_anew(
+    ballot: SlackBallot, workspace: Workspace, api: SlackApi, outbox: Outbox, ref: BallotRef
+) -> None:
+    api.write("chat.delete", {"channel": ref.channel, "ts": ref.ts})
+    ballot.close(ref, NOTICE, "voided: gone")
+    assert outbox.close(5)
+    assert workspace.messages("ops") == []
 
 
 def test_a_gate_that_cannot_be_posted_says_so(ballot: SlackBallot, workspace: Workspace) -> None:
@@ -179,7 +211,6 @@ def test_losing_the_channel_is_told_as_unavailable(
     workspace.channel("ops").members.remove(workspace.bot_user)
     for call in (
         lambda: ballot.read(ref, NOTICE),
-        lambda: ballot.close(ref, NOTICE, "expired"),
         lambda: ballot.answer(ref, "hello"),
     ):
         with pytest.raises(ChatUnavailable):
