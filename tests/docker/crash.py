@@ -1,4 +1,4 @@
-"""`tsbot restore` in a process that kills itself with SIGKILL at a chosen point of a chosen step.
+"""tsbot in a process that kills itself with SIGKILL at a chosen point of a chosen step.
 
 Nothing of the product is replaced: its ports are the real ones, with a fuse around them.
 """
@@ -9,14 +9,16 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import bot.app
 import bot.cli.changing
 import bot.cli.restore
+import bot.slack_app
 from bot.__main__ import main
-from bot.cli.terminal import TerminalPresenter
 from bot.core import events as ev
 from bot.core.bench import Bench
 from bot.core.plan import StepName
@@ -125,14 +127,21 @@ def _light(fuse: Fuse) -> None:
         made = original(one, clock)
         return Bench(made.target, fuse.around(made.host), fuse.around(made.cluster), clock)
 
-    class Presenter(TerminalPresenter):
-        def show(self, event: ev.Event) -> None:
-            super().show(event)
-            fuse.shown(event)
-
     bot.app.bench = bench
     for module in (bot.cli.restore, bot.cli.changing):
-        setattr(module, "TerminalPresenter", Presenter)  # noqa: B010
+        _tell(fuse, module, "TerminalPresenter")
+    _tell(fuse, bot.slack_app, "SlackPresenter")
+
+
+def _tell(fuse: _Fuse, module: ModuleType, name: str) -> None:
+    """Let the fuse see every event after the presenter of that name has."""
+
+    def show(self: Any, event: ev.Event) -> None:
+        shown(self, event)
+        fuse.shown(event)
+
+    shown = getattr(module, name).show
+    setattr(module, name, type(name, (getattr(module, name),), {"show": show}))
 
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -140,12 +149,20 @@ CONTEXT.set_forkserver_preload(["tests.docker.crash"])
 """Processes that have all modules loaded already: there are many to be killed."""
 
 
+def start(
+    argv: list[str], environment: dict[str, str], output: Path, point: Point | None = None
+) -> BaseProcess:
+    """Start a command line in a process of its own."""
+    process = CONTEXT.Process(target=run, args=(argv, environment, str(output), point))
+    process.start()
+    return process
+
+
 def spawn(
     argv: list[str], environment: dict[str, str], output: Path, point: Point | None = None
 ) -> int:
     """Run a command line in a process of its own and return how it ended, -9 for a killed one."""
-    process = CONTEXT.Process(target=run, args=(argv, environment, str(output), point))
-    process.start()
+    process = start(argv, environment, output, point)
     process.join(120)
     assert process.exitcode is not None, output.read_text()
     return process.exitcode

@@ -8,11 +8,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -28,15 +26,18 @@ from bot.core.runs import Runs
 from bot.sandbox.slack import Person, SlackServer, Workspace
 from bot.settings import load_settings
 from bot.slack_app import slack_bot
+from tests.docker.crash import Point, start
 from tests.docker.sample import DATABASE
-from tests.scenarios.run import WITHIN_S, Run
+from tests.scenarios.run import RESTORED_S, WITHIN_S, Run
 from tests.scenarios.site import DUMP, Site
 
-ROOT = Path(__file__).parents[2]
 DEFAULT_ENGINE = "unix:///var/run/docker.sock"
 BRISK = Pace(post_every=0.02)
 """For a bot that has as many runs in a minute as others in a year."""
 DEFAULTS: Mapping[str, object] = MappingProxyType({})
+AT_ONCE: Mapping[str, object] = MappingProxyType({"gate": "start"})
+"""A target whose approvers are asked before anything is done: for what looks at the gate alone."""
+PASSWORDS = tuple(f"TSBOT_TARGET_{name}_PASSWORD" for name in ("MAIN", "NOBASE", "NOENGINE"))
 T = TypeVar("T")
 
 
@@ -64,6 +65,7 @@ class Office:
         self.server = SlackServer(self.workspace)
         self.runs: Runs | None = None
         self.begun: list[str] = []
+        self.outputs: list[Path] = []
         self._approval = approval
         self._main = target
 
@@ -86,9 +88,14 @@ class Office:
         """Poll until a condition holds and return its value. Raises TimeoutError."""
         return self.workspace.wait_for(condition, timeout, what)
 
+    @property
+    def audit_path(self) -> Path:
+        """The audit log."""
+        return self.directory / "audit.db"
+
     def log(self, action: str = "", run_id: str = "") -> list[Draft]:
         """Return what the audit log holds now, read as any other process would read it."""
-        store = AuditStore(self.directory / "audit.db", SystemClock(), writable=False)
+        store = AuditStore(self.audit_path, SystemClock(), writable=False)
         with closing(store):
             return [e.draft for e in store.log.entries(Query(run_id=run_id, action=action))]
 
@@ -107,7 +114,7 @@ class Office:
     def restore(self, dump: str = DUMP, options: str = "", by: str = "ana") -> Run:
         """Ask for a restore and wait for its gate."""
         run = self.ask(f"/restore {dump} main {options}", by)
-        run.until(lambda: run.gates, "a gate")
+        run.until(lambda: run.gates, "a gate", RESTORED_S)
         return run
 
     def ask(self, line: str, by: str = "ana") -> Run:
@@ -148,28 +155,36 @@ class Office:
             self.settle()
 
     @contextmanager
-    def process(self) -> Iterator[subprocess.Popen[bytes]]:
-        """Run `tsbot run` in a process of its own, killed at the end if need be."""
+    def process(self, point: Point | None = None) -> Iterator[BaseProcess]:
+        """Run `tsbot run` in a process of its own, killed at the end if need be.
+
+        Where there is a point, it kills itself there.
+        """
         self.write_settings()
         before = self.server.sockets.opened
-        output = (self.directory / f"output-{before}.txt").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "run"],
-            cwd=ROOT,
-            env={**os.environ, "TSBOT_CONFIG": str(self.directory / "tsbot.toml")},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        process = self.tsbot("run", point=point)
         try:
             self.until(lambda: self.server.sockets.opened > before, "a socket")
             yield process
         finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait(WITHIN_S)
-            output.close()
+            process.kill()
+            process.join(WITHIN_S)
+
+    def tsbot(self, *argv: str, point: Point | None = None) -> BaseProcess:
+        """Start a command line of tsbot's; `printed` says what came of it."""
+        environment = {**os.environ, "TSBOT_CONFIG": str(self.directory / "tsbot.toml")}
+        self.outputs.append(self.directory / f"output-{len(self.outputs)}.txt")
+        return start(list(argv), environment, self.outputs[-1], point)
+
+    def printed(self, *argv: str) -> str:
+        """Run a command line of tsbot's to its end and return what it printed."""
+        process = self.tsbot(*argv)
+        process.join(WITHIN_S)
+        return self.outputs[-1].read_text(errors="replace")
 
     def write_settings(self) -> None:
         """Write tsbot.toml; targets without a server or an engine stand beside the good one."""
+        os.environ.update(dict.fromkeys(PASSWORDS, self.site.database.password))
         tables: dict[str, dict[str, object]] = {
             "slack": {
                 "api_url": self.server.api_url,
@@ -181,7 +196,7 @@ class Office:
                 "grace": "2s",
                 **self._approval,
             },
-            "audit": {"path": str(self.directory / "audit.db")},
+            "audit": {"path": str(self.audit_path)},
             "targets.main": self._target(**self._main),
             "targets.nobase": self._target(
                 dsn="postgresql://postgres@127.0.0.1:1/postgres", database="nobase"
@@ -206,6 +221,5 @@ class Office:
             "applications": [self.site.application.name, self.site.idle.name],
             "docker": os.environ.get("DOCKER_HOST") or DEFAULT_ENGINE,
             "stop_timeout": "3s",
-            "strategy": "in-place",
             **changes,
         }

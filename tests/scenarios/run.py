@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.core.audit import Draft, Phase
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from tests.scenarios.office import Office
 
 WITHIN_S = 20.0
+RESTORED_S = 90.0
+"""For what takes a whole restore."""
 APPROVE, VETO = "white_check_mark", "x"
 T = TypeVar("T")
 
@@ -71,6 +74,11 @@ class Run:
         steps = [d for d in self.log() if d.detail.get("event") == "StepStarted"]
         return [d.action for d in steps if d.action != "preflight"]
 
+    def at(self, action: str, event: str) -> datetime:
+        """When something last happened to the run."""
+        found = [d for d in self.log(action) if d.detail.get("event") == event]
+        return datetime.fromisoformat(str(found[-1].detail["at"]))
+
     @property
     def reached(self) -> int:
         """How often the quorum stood."""
@@ -99,7 +107,8 @@ class Run:
         """What the gate's thread says to this person."""
         with self.office.workspace.lock:
             thread = self.office.workspace.channel("ops").thread(self.gate.ts)
-            return [m.text for m in thread if m.text.startswith(f"<@{person.id}>")]
+            lines = [line for message in thread for line in message.text.splitlines()]
+        return [line for line in lines if line.startswith(f"<@{person.id}>")]
 
     def refused(self, person: Person, emoji: str = APPROVE) -> str:
         """Let somebody vote in vain; one row and one answer come of it. Returns the answer."""
@@ -125,6 +134,11 @@ class Run:
     def ended(self, timeout: float = WITHIN_S) -> str:
         """Wait for the end and return how it was."""
         return self.office.until(lambda: self.outcome, f"the end of {self.id}", timeout)
+
+    def closed(self, how: str, gate: Message | None = None) -> None:
+        """Wait until a gate's message, the newest unless said, says how it ended."""
+        message = gate or self.gate
+        self.office.until(lambda: message.text.startswith(f"Closed: {how}"), f"“{how}” at the gate")
 
     def announced(self, text: str) -> Message:
         """Wait for a message in the channel that says so about this run."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.scenarios.office import Office
+from tests.scenarios.office import AT_ONCE, Office
 from tests.scenarios.run import VETO, Run
 from tests.scenarios.site import Site
 
@@ -17,7 +17,7 @@ POLL_S = 0.1
 @pytest.fixture(scope="module")
 def hurried(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A bot whose gates look by themselves more often than every 15 s."""
-    office = Office(site, tmp_path_factory.mktemp("hurried"), poll=POLL_S)
+    office = Office(site, tmp_path_factory.mktemp("hurried"), poll=POLL_S, target=AT_ONCE)
     with office.server, office.serving():
         yield office
 
@@ -86,7 +86,7 @@ def test_a_cross_by_an_approver_ends_the_run(office: Office, emoji: str) -> None
     assert (run.ended(), run.verdicts) == ("not approved", ["vetoed"])
     assert run.sentence == "stopped by cho. Nothing was changed."
     assert run.started == []
-    assert "Closed: vetoed: stopped by cho" in run.gate.text
+    run.closed("vetoed: stopped by cho")
 
 
 def test_a_cross_within_the_grace_still_ends_the_run(office: Office) -> None:
@@ -163,7 +163,7 @@ def test_an_old_check_mark_does_not_count_when_the_plan_has_changed(office: Offi
     run.until(lambda: len(run.gates) == 2, "a second gate")
     second = run.gate
     assert run.verdicts == ["approved", "voided"]
-    assert first.text.startswith("Closed: voided: the plan changed after it was approved")
+    run.closed("voided: the plan changed after it was approved", first)
     assert "running applications changed" in str(run.log("gate")[2].detail["sentence"])
     assert str(office.site.idle.name) in str(second.blocks)
     run.vote(office["cho"], gate=first)

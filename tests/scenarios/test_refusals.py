@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 
 import pytest
@@ -11,10 +10,6 @@ from bot.core.audit import Draft
 from bot.core.permissions import COMMANDS
 from tests.scenarios.office import Office
 from tests.scenarios.site import DUMP
-
-PIECES = (DUMP, "latest", "all", "dry-run", "reason=", "from=", "to=9999-99-99", "since=", "@", '"')
-"""Words of our own among the nonsense; no target, so that nothing ever starts."""
-CHARACTERS = (*range(0x2FF), *range(0x2000, 0x2070), 0x1F600)
 
 
 @pytest.fixture
@@ -183,24 +178,3 @@ def test_one_click_delivered_twice_acts_once(office: Office) -> None:
     assert run.ended() == "cancelled"
     office.say("ana", "/tshelp")
     assert len(run.log("command")) == 1
-
-
-def malformed(count: int) -> Iterator[tuple[str, str]]:
-    """Yield commands with nonsense, the same each time: our own words among any characters."""
-    dice = random.Random(count)
-    yield "/restore", "\x00\x1b[2J <!channel> ' OR 1=1 --"
-    yield "/audit", "<@U0ANA> since=-1d run"
-    for _ in range(count - 2):
-        noise = ["".join(map(chr, dice.choices(CHARACTERS, k=dice.randrange(30)))) for _ in "123"]
-        text = dice.choices([*PIECES, *noise], k=dice.randrange(6))
-        yield dice.choice(COMMANDS).name, " ".join(text)
-
-
-def test_whatever_people_type_is_answered_and_begins_nothing(office: Office) -> None:
-    runs = len(office.log("restore"))
-    for command, text in malformed(100):
-        answer = office.say("ana", f"{command} {text}")
-        assert answer, (command, text)
-        assert "internal error" not in answer, (command, text)
-        assert "<!channel>" not in answer
-    assert len(office.log("restore")) == runs

@@ -12,17 +12,15 @@ from bot.core.plan import rejected_name, set_aside_name
 from bot.core.rollback import ORDER
 from tests.docker.sample import DATABASE
 from tests.scenarios.office import Office
-from tests.scenarios.run import VETO, Run
+from tests.scenarios.run import RESTORED_S, VETO, Run
 from tests.scenarios.site import DUMP, Site
-
-RESTORED_S = 90.0
 
 
 @pytest.fixture(scope="module")
 def place(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A bot of whose target nothing is kept but what these tests restore."""
     directory = tmp_path_factory.mktemp("rollback")
-    office = Office(site, directory, {"grace": "1s"}, target={"strategy": "swap"})
+    office = Office(site, directory, {"grace": "1s"})
     with office.server, office.serving():
         yield office
 
@@ -103,25 +101,11 @@ def test_a_vetoed_rollback_changes_nothing(place: Office, restored: Run) -> None
     assert restored.outcome
 
 
-def test_a_rollback_a_repair_and_a_restore_keep_each_other_out(
-    place: Office, restored: Run
-) -> None:
-    lines = (f"/restore {DUMP} main", "/rollback main", "/repair main")
-    for held in lines[:2]:
-        run = place.ask(held)
-        run.until(lambda run=run: run.gates, "a gate", RESTORED_S)  # type: ignore[misc]
-        for line in lines:
-            assert f"main is busy: run {run.id} of tsbot" in place.say("ana", line), line
-            assert place.log("command")[-1].detail["code"] == "busy"
-        run.vote(place["ben"], VETO)
-        assert run.ended(RESTORED_S) == "not approved"
-
-
 @pytest.fixture(scope="module")
 def brief(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A bot that asks after four seconds already."""
     directory = tmp_path_factory.mktemp("brief")
-    target = {"strategy": "swap", "keep_previous_for": "4s"}
+    target = {"keep_previous_for": "4s"}
     office = Office(site, directory, {"grace": "1s"}, target=target)
     with office.server, office.serving():
         yield office

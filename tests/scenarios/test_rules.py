@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.scenarios.office import Office
+from tests.scenarios.office import AT_ONCE, Office
 from tests.scenarios.run import Run
 from tests.scenarios.site import Site
 
@@ -23,7 +23,7 @@ def hire(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hire]
         def start(**approval: object) -> Office:
             for other in hired:
                 other.settle()
-            office = Office(site, tmp_path_factory.mktemp("rules"), approval)
+            office = Office(site, tmp_path_factory.mktemp("rules"), approval, target=AT_ONCE)
             hired.append(office)
             stack.enter_context(office.server)
             return stack.enter_context(office.serving())

@@ -51,13 +51,10 @@ def office(
         site = Site(
             database, containers.application("app"), containers.application("idle", running=False)
         )
-        with pytest.MonkeyPatch.context() as patch:
-            for target in ("MAIN", "NOBASE", "NOENGINE"):
-                patch.setenv(f"TSBOT_TARGET_{target}_PASSWORD", database.password)
-            made = Office(site, tmp_path_factory.mktemp("runjob"))
-            with made.server, made.serving():
-                made.until(lambda: all(ran(made).values()), "each view's policy ran by itself")
-                yield made
+        made = Office(site, tmp_path_factory.mktemp("runjob"))
+        with made.server, made.serving():
+            made.until(lambda: all(ran(made).values()), "each view's policy ran by itself")
+            yield made
     finally:
         containers.close()
 
@@ -137,19 +134,6 @@ def test_a_retention_job_waits_for_approval_and_says_how_much_would_go(office: O
     run.vote(office["ben"], VETO)
     assert ended(run)[0] == "not approved"
     assert old_chunks(office) == 5
-
-
-def test_refresh_repair_and_another_job_are_refused_while_a_run_holds_the_target(
-    office: Office,
-) -> None:
-    waiting = office.ask(f"/runjob {number(office, 'policy_retention')} main")
-    waiting.until(lambda: waiting.gates, "a gate")
-    for line in ("/refresh all main", "/repair main", f"/runjob {number(office, 'good')} main"):
-        assert f"main is busy: run {waiting.id} of tsbot" in office.say("ana", line), line
-        assert office.log("command")[-1].detail["code"] == "busy"
-    assert waiting.started == []
-    waiting.vote(office["ben"], VETO)
-    assert ended(waiting)[0] == "not approved"
 
 
 def test_an_approved_retention_job_is_run_and_shows_what_it_dropped(office: Office) -> None:
