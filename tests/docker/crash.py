@@ -133,7 +133,7 @@ def _light(fuse: Fuse) -> None:
     _tell(fuse, bot.slack_app, "SlackPresenter")
 
 
-def _tell(fuse: _Fuse, module: ModuleType, name: str) -> None:
+def _tell(fuse: Fuse, module: ModuleType, name: str) -> None:
     """Let the fuse see every event after the presenter of that name has."""
 
     def show(self: Any, event: ev.Event) -> None:
