@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from psycopg import sql
-from psycopg.errors import FeatureNotSupported
 from psycopg.rows import class_row
 
 from bot.adapters.postgres.connection import Connection
 from bot.adapters.postgres.extension import (
     TIMESCALEDB,
     has_table,
-    timescaledb_function,
     timescaledb_schema,
 )
 from bot.core.errors import DatabaseRefused
@@ -117,42 +116,45 @@ def _refuse_missing(numbers: set[int]) -> None:
 def kick(connection: Connection, job_id: int) -> None:
     """Make a job due now; a scheduler that runs starts it within 5 s, as the job's owner.
 
-    alter_job() is called as the owner too, for it may run the job's own check of its configuration.
-    Where it refuses for the reason told in `set_scheduled`, the catalog is written and the
+    Not by alter_job(): it runs the job's check of its configuration, which is the owner's code and
+    takes back a superuser's rights that were only put aside. The catalog is written, and the
     scheduler told as TimescaleDB itself does it: by invalidating the relation that stands for the
     jobs. A restart of the workers would end the jobs that are running.
 
     Raises:
         DatabaseRefused: there is no such job.
     """
-    row = connection.execute(_OWNER, [job_id]).fetchone()
-    if row is None:
-        raise DatabaseRefused(f"there is no job {job_id} in this database")
-    function = timescaledb_function(connection, "alter_job")
-    due_now = sql.SQL("SELECT job_id FROM {}(%s, next_start => pg_catalog.now())").format(function)
-    connection.execute(sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(row[0])))
-    try:
-        connection.execute(due_now, [job_id])
-    except FeatureNotSupported as error:
-        if "hierarchical" not in str(error):
-            raise
-        connection.execute("RESET SESSION AUTHORIZATION")
-        with connection.transaction():
-            connection.execute(_DUE, [job_id])
+    known = sql.SQL("SELECT FROM {} WHERE id = %s").format(_job_table(connection))
+    if connection.execute(known, [job_id]).fetchone() is None:
+        _refuse_missing({job_id})
+    told = has_table(connection, TIMESCALEDB, "_timescaledb_cache", "cache_inval_bgw_job")
+    with connection.transaction():
+        connection.execute(_DUE, {"job": job_id, "never": json.dumps(_NEVER_RAN)})
+        if told:
             connection.execute(_TELL)
 
 
 _TELL = "ALTER TABLE _timescaledb_cache.cache_inval_bgw_job RESET (fillfactor)"
 
-_OWNER = """
-SELECT r.rolname FROM timescaledb_information.jobs j
-  JOIN pg_catalog.pg_roles r ON r.oid = j.owner WHERE j.job_id = %s
+# What TimescaleDB's ts_bgw_job_stat_upsert_next_start() does.
+_DUE = """
+WITH changed AS (
+    UPDATE _timescaledb_internal.bgw_job_stat SET next_start = pg_catalog.now()
+     WHERE job_id = %(job)s RETURNING job_id)
+INSERT INTO _timescaledb_internal.bgw_job_stat
+SELECT (pg_catalog.jsonb_populate_record(NULL::_timescaledb_internal.bgw_job_stat,
+           %(never)s::jsonb || pg_catalog.jsonb_build_object(
+               'job_id', %(job)s::int, 'next_start', pg_catalog.now()))).*
+ WHERE NOT EXISTS (SELECT FROM changed)
 """
 
-# A job that has never run has no row here, and is due because of that.
-_DUE = """
-UPDATE _timescaledb_internal.bgw_job_stat SET next_start = pg_catalog.now() WHERE job_id = %s
-"""
+_NEVER_RAN = {
+    **dict.fromkeys(("last_start", "last_finish", "last_successful_finish"), "-infinity"),
+    **dict.fromkeys(("total_duration", "total_duration_failures"), "0"),
+    **dict.fromkeys(("total_runs", "total_successes", "total_failures", "total_crashes"), 0),
+    **dict.fromkeys(("consecutive_failures", "consecutive_crashes", "flags"), 0),
+    "last_run_success": True,
+}
 
 
 def _job_table(connection: Connection) -> sql.Identifier:

@@ -7,6 +7,7 @@ from psycopg import sql
 
 from bot.adapters.postgres.connection import Connection
 from bot.adapters.postgres.extension import timescaledb_function, timescaledb_schema
+from bot.core.errors import DatabaseRefused
 
 _POLICY = """
 SELECT pg_catalog.format('%%I.%%I', j.hypertable_schema, j.hypertable_name),
@@ -27,8 +28,8 @@ def would_drop(connection: Connection, job_id: int) -> int | None:
     """
     if timescaledb_schema(connection) is None:
         return None
-    show_chunks = timescaledb_function(connection, "show_chunks")
     try:
+        show_chunks = timescaledb_function(connection, "show_chunks")
         policy = connection.execute(_POLICY, [job_id]).fetchone()
         if policy is None or policy[1:].count(None) != 1:
             return None
@@ -36,6 +37,8 @@ def would_drop(connection: Connection, job_id: int) -> int | None:
         rule = "older_than" if created_before is None else "created_before"
         query = sql.SQL(_CHUNKS).format(show_chunks, sql.Identifier(rule))
         row = connection.execute(query, [relation, after or created_before]).fetchone()
+    except DatabaseRefused:
+        return None  # somebody has planted another function of that name
     except psycopg.DatabaseError:
         if connection.broken:
             raise

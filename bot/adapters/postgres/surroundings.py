@@ -20,7 +20,8 @@ from bot.core.surroundings import (
 
 T = TypeVar("T")
 
-# Sessions of ours are called tsbot, or tsbot- and what they are for.
+# Sessions of ours are a superuser's and called tsbot, or tsbot- and what they are for: anybody can
+# call themselves so.
 _CLIENTS = r"""
 SELECT a.datname AS database,
        coalesce(a.usename, '') AS user,
@@ -30,7 +31,8 @@ SELECT a.datname AS database,
            ::double precision AS busy
   FROM pg_catalog.pg_stat_activity a
  WHERE a.backend_type = 'client backend' AND a.datname IS NOT NULL
-   AND a.application_name !~ '^tsbot(-|$)'
+   AND NOT (a.application_name ~ '^tsbot(-|$)' AND coalesce(
+           (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.oid = a.usesysid), false))
    AND a.pid <> pg_catalog.pg_backend_pid()
  ORDER BY a.datname, a.backend_start
 """

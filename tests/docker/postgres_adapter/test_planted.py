@@ -11,6 +11,7 @@ from psycopg import sql
 from bot.adapters.postgres import PostgresCluster, PostgresDatabase
 from bot.core.errors import DatabaseRefused
 from tests.docker.containers import DatabaseContainer
+from tests.docker.environment import Prepared
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
@@ -60,10 +61,12 @@ SHOW_CHUNKS = """
 CREATE FUNCTION public.show_chunks(relation regclass, older_than interval) RETURNS SETOF regclass
 LANGUAGE sql AS 'SELECT NULL::regclass WHERE rogue.steal()';
 """
-ALTER_JOB = """
-CREATE FUNCTION public.alter_job(job_id smallint, next_start timestamptz,
-                                 OUT job_id_ int) RETURNS int
-LANGUAGE sql AS 'SELECT 1 WHERE rogue.steal()';
+CHECKED = """
+CREATE PROCEDURE rogue.work(job_id int, config jsonb) LANGUAGE plpgsql AS 'BEGIN NULL; END';
+CREATE FUNCTION rogue.checked(config jsonb) RETURNS void LANGUAGE sql AS 'SELECT rogue.steal()';
+SELECT public.add_job('rogue.work', '1h', config => '{"a": 1}', check_config => 'rogue.checked',
+                      initial_start => now() + interval '1 day');
+ALTER SEQUENCE rogue.loot RESTART;
 """
 HYPERTABLE = """
 CREATE TABLE rogue.raw (ts timestamptz NOT NULL, v float8);
@@ -108,6 +111,7 @@ def rogue(
 ) -> Iterator[Callable[[str], None]]:
     """Plants something as the database's owner, who is no superuser."""
     with shared_database.connect() as connection:
+        connection.execute(sql.SQL("ALTER ROLE {} LOGIN").format(sql.Identifier(role)))  # has jobs
         owned = sql.SQL("ALTER DATABASE {} OWNER TO {}")
         connection.execute(owned.format(sql.Identifier(scratch_database), sql.Identifier(role)))
 
@@ -149,13 +153,29 @@ WITHOUT: dict[str, tuple[str, Call]] = {
 }
 BESIDE: dict[str, tuple[str, Call]] = {
     "a closer show_chunks()": (HYPERTABLE + SHOW_CHUNKS, lambda d: d.would_drop(1000)),
-    "a closer alter_job()": (HYPERTABLE + ALTER_JOB, lambda d: d.kick(1000)),
     "a partitioning function, newest row": (PARTITIONED, lambda d: d.newest_row()),
     "a partitioning function, rows after": (PARTITIONED, lambda d: d.rows_after(NOON)),
     "an index's predicate, newest row": (INDEXED, lambda d: d.newest_row()),
     "an index's predicate, rows after": (INDEXED, lambda d: d.rows_after(NOON)),
     "an implicit cast": (CAST, lambda d: d.rows_after(NOON)),
 }
+
+
+def test_a_jobs_own_check_does_not_run_as_superuser_when_it_is_made_due(
+    rogue: Callable[[str], None],
+    database: PostgresDatabase,
+    shared_database: DatabaseContainer,
+    prepared: Prepared,
+) -> None:
+    if not prepared.versions.is_community:
+        pytest.skip("this edition has no jobs of one's own")
+    database.create_extension("timescaledb")
+    rogue(CHECKED)
+    [job] = [job for job in database.jobs() if job.procedure == "work"]
+    database.kick(job.id)
+    assert not stolen(shared_database, database)
+    [job] = [job for job in database.jobs() if job.procedure == "work"]
+    assert job.runs or job.running or (job.next_start and job.next_start <= datetime.now(UTC))
 
 
 @pytest.mark.parametrize("name", WITHOUT)

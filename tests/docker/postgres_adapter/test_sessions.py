@@ -5,6 +5,7 @@ from contextlib import ExitStack, suppress
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from bot.adapters.postgres import PostgresCluster
 from bot.core.errors import DatabaseRefused
@@ -82,3 +83,18 @@ def test_leaving_a_lock_whose_connection_is_gone_is_quiet(
         assert cluster.terminate_application(name) == 1
     with cluster.advisory_lock(name):
         pass
+
+
+def test_who_only_calls_itself_tsbot_is_counted_among_the_clients(
+    cluster: PostgresCluster, shared_database: DatabaseContainer, scratch_database: str, role: str
+) -> None:
+    with shared_database.connect() as connection:
+        login = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+        password = sql.Literal(shared_database.password)
+        connection.execute(login.format(sql.Identifier(role), password))
+    dsn = shared_database.dsn(scratch_database, user=role)
+    with psycopg.connect(dsn, application_name="tsbot-like"):
+        assert [c.user for c in cluster.clients() if c.database == scratch_database] == [role]
+    ours = shared_database.dsn(scratch_database)
+    with psycopg.connect(ours, application_name="tsbot-restore-0a0b0c0d"):
+        assert [c for c in cluster.clients() if c.application.startswith("tsbot-restore")] == []
