@@ -30,10 +30,12 @@ class OperatorGate:
     Args:
         journal: the run's log.
         yes: whether the answer was given on the command line.
+        operator: who sits there, where that is not who asked for the run.
     """
 
     journal: Journal
     yes: bool
+    operator: Person | None = None
 
     def foresee(self, plan: Plan) -> None:
         """Do nothing: whoever decides has just asked for it."""
@@ -44,7 +46,7 @@ class OperatorGate:
         Raises:
             GateNotPassed: anything else was typed, or there is no terminal.
         """
-        agreed = self.yes or _asked(plan)
+        agreed, who = self.yes or _asked(plan), self.operator or requester
         self.journal.record(
             ev.GateClosed(
                 run_id=plan.run_id,
@@ -52,12 +54,12 @@ class OperatorGate:
                 outcome="approved" if agreed else "vetoed",
                 sentence="by the operator on the command line, without Slack",
                 digest=plan.digest(),
-                approvers=(requester,) if agreed else (),
+                approvers=(who,) if agreed else (),
             )
         )
         if not agreed:
             raise GateNotPassed("vetoed", "it was not confirmed; --yes approves it beforehand")
-        return (requester,)
+        return (who,)
 
 
 def _asked(plan: Plan | ChangePlan) -> bool:
@@ -105,7 +107,8 @@ def refusal_logged(
 
 @contextmanager
 def cancel_by_signal() -> Iterator[threading.Event]:
-    """Let Ctrl-C and SIGTERM cancel at the next safe point instead of breaking off."""
+    """Let Ctrl-C, SIGTERM and the terminal's end cancel at the next safe point instead of breaking
+    off."""
     cancelled = threading.Event()
     with _handling_signals(lambda *_: cancelled.set()):
         yield cancelled
@@ -113,8 +116,11 @@ def cancel_by_signal() -> Iterator[threading.Event]:
 
 @contextmanager
 def _handling_signals(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
-    """Handle Ctrl-C and SIGTERM otherwise meanwhile."""
-    before = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}
+    """Handle Ctrl-C, SIGTERM and the terminal's end, unless nohup ignores it, so meanwhile."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {n: signal.signal(n, handler) for n in numbers}
     try:
         yield
     finally:

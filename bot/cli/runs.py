@@ -149,7 +149,7 @@ def _decide(parts: Base, run: Unfinished, decision: Decision, *, yes: bool) -> i
             finished = _abandoned(run, asked, account(run, found.turned), journal)
         else:
             with cancel_by_signal() as cancelled:
-                gate = OperatorGate(journal, yes)
+                gate = OperatorGate(journal, yes, person)
                 log = parts.store.log
                 execute = taken_up(
                     asked, past, decision, bench, gate, journal, log, cancelled.is_set

@@ -162,12 +162,13 @@ class StepFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFailed(Event):
-    """A step did not."""
+    """A step did not; ``facts`` are of what it had done by then and cannot be taken back."""
 
     step: StepName
     sentence: str
     seconds: float
     tail: str = ""
+    facts: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ class Journal:
         """
         self.settle()
         self._append(self._draft(event))
-        self.presenter.show(event)
+        self.show(event)
 
     def record_safe(self, event: ev.Event) -> None:
         """The same for what makes things safe again: it goes on without the log.
@@ -71,7 +71,7 @@ class Journal:
             owed = f"{draft.run_id} {draft.action} {draft.phase} {draft.status}"
             logger.critical("audit log unavailable (%s); owed entry: %s", error, owed)
             self._owed.append(draft)
-        self.presenter.show(event)
+        self.show(event)
 
     def _append_if_up(self, draft: Draft, *, last: bool) -> None:
         now = self.clock.now()
@@ -85,8 +85,11 @@ class Journal:
             raise
 
     def show(self, event: ev.Event) -> None:
-        """Show an event that is not logged."""
-        self.presenter.show(event)
+        """Show an event that is not logged; that nobody can see it holds up no work."""
+        try:
+            self.presenter.show(event)
+        except Exception:  # a closed terminal, or a view that cannot draw it
+            logger.exception("%s of run %s is not shown", type(event).__name__, event.run_id)
 
     def settle(self) -> None:
         """Commit what is owed.
@@ -103,7 +106,7 @@ class Journal:
         entry = self.log.append(draft)
         if not ends_a_stretch(entry):
             return
-        self.presenter.show(posted(entry))
+        self.show(posted(entry))
         if self.witness is not None:
             self.witness.note(head_of(entry))
 

@@ -6,6 +6,7 @@ recompute from nothing what retention has dropped.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,8 @@ from bot.core.ports import Database
 from bot.core.requests import RefreshRequest
 from bot.core.step_log import StepLog
 from bot.core.steps.stage import Intent, Outcome
+
+logger = logging.getLogger(__name__)
 
 ALL = "all"
 
@@ -96,6 +99,9 @@ class RefreshRun:
             outcome, sentence = "refused", error.sentence
         except TsbotError as error:
             outcome, sentence = "failed", str(error)
+        except Exception as error:  # the channel must hear of the end, whatever broke
+            logger.exception("refresh %s broke off", self.run_id)
+            outcome, sentence = "failed", f"internal error: {error!r}"
         finished = ev.RunFinished(
             run_id=self.run_id,
             at=clock.now(),

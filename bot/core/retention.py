@@ -68,9 +68,11 @@ def waiting_after(log: AuditLog, run_id: str) -> Waiting:
         event = event_of(entry)
         if isinstance(event, ev.RetentionArmed):
             raise Refused("already_armed", f"Retention of run {run_id} runs again already.")
-        if isinstance(event, ev.StepFinished) and event.step in HOLDING:
+        if isinstance(event, ev.StepFinished | ev.StepFailed) and event.step in HOLDING:
             jobs, oid = event.facts.get("waiting"), event.facts.get("oid")
-            if isinstance(jobs, list | tuple) and jobs:
+            if isinstance(jobs, list | tuple) and not jobs:
+                break  # taken up again, it has armed them
+            if isinstance(jobs, list | tuple):
                 numbers = tuple(int(j) for j in jobs)
                 return Waiting(
                     run_id, entry.draft.target, numbers, oid if isinstance(oid, int) else 0

@@ -216,16 +216,13 @@ def _(event: ev.StepProgressed, view: RunView) -> RunView:
 
 
 @_after.register
-def _(event: ev.StepFinished, view: RunView) -> RunView:
+def _(event: ev.StepFinished | ev.StepFailed, view: RunView) -> RunView:
     waiting, since = event.facts.get("waiting"), event.facts.get("waiting_since")
     if isinstance(waiting, list | tuple):
         numbers = tuple(int(job) for job in waiting)
         view = replace(view, waiting=numbers, waiting_since=str(since or ""))
-    return _ended(view, event.step, StepState.DONE, event.summary, event.seconds)
-
-
-@_after.register
-def _(event: ev.StepFailed, view: RunView) -> RunView:
+    if isinstance(event, ev.StepFinished):
+        return _ended(view, event.step, StepState.DONE, event.summary, event.seconds)
     return _ended(view, event.step, StepState.FAILED, event.sentence, event.seconds)
 
 

@@ -174,17 +174,17 @@ class RestoreRun:
         walk = self._walk
         if walk is None or not walk.begun:
             return f"{sentence} {ended(self._rest)}"
-        work = walk.work
+        work, lost = walk.work, _lost(walk)
         if walk.left:
             why = "; ".join(dict.fromkeys(walk.left.values()))
             told = walk.left.keys() - {StepName.STOP_APPLICATIONS}  # named one by one in why
+            told |= {StepName.DROP_DATABASE} if lost else set()
             # where not even that step could be looked at, its renames may have been committed
             turned = None if StepName.CUT_OVER in walk.left and not work.turned else work.turned
             left = left_behind(work.plan, told, turned=turned)
             return f"{sentence} Not everything could be undone: {ended(why)} {left}"
-        if StepName.DROP_DATABASE in work.facts and work.plan.live and not work.turned:
-            gone = f"{work.plan.target.database} was dropped before and is GONE, as drop-first says"
-            return f"{sentence} {gone}; restore again, from this dump or an older one."
+        if lost:
+            return f"{sentence} {work.plan.target.database} {lost}"
         if not work.turned:
             return f"{sentence} What was begun was undone; the live database was not changed."
         return f"{sentence} The restored database serves.{_remains(work)}"
@@ -198,6 +198,26 @@ class RestoreRun:
             but = ", but not all is well" if to_repair(work) else ""
             return "succeeded", f"{name} is restored, all points green{but}.{rest}"
         return "unverified", f"{name} is restored, but not every point is green.{rest}"
+
+
+def _lost(walk: Walk[Work]) -> str:
+    """Say what became of a live database that was to be dropped, empty where it is still there.
+
+    Whoever died in the middle of dropping it, or never heard the answer, may have dropped it.
+    """
+    work = walk.work
+    begun = {StepName.DROP_DATABASE} & {stage.name for stage in walk.begun}
+    if not begun or work.plan.live is None or work.turned:
+        return ""
+    try:
+        if work.cluster.database_by_oid(work.plan.live.oid) is not None:
+            return ""
+    except TsbotError as error:
+        return f"may be GONE, as drop-first says; PostgreSQL cannot be asked: {ended(str(error))}"
+    return (
+        "was dropped before and is GONE, as drop-first says; restore again, from this dump or an "
+        "older one."
+    )
 
 
 def _remains(work: Work) -> str:

@@ -9,6 +9,7 @@ from bot.core import events as ev
 from bot.core.change_plan import ChangePlan
 from bot.core.errors import StepFailed, TsbotError
 from bot.core.journal import Journal
+from bot.core.models import Facts
 from bot.core.plan import Plan, StepName
 from bot.core.ports import Clock
 from bot.core.steps.stage import Intent, Outcome
@@ -75,8 +76,8 @@ class StepLog:
         self._step, self._started = step, None
         self.finished(replace(outcome, summary=f"found done: {outcome.summary}"))
 
-    def failed(self, error: TsbotError) -> None:
-        """Write down that the step failed, and how."""
+    def failed(self, error: TsbotError, facts: Facts | None = None) -> None:
+        """Write down that the step failed, how, and what it had done for good by then."""
         now = self.clock.now()
         self.journal.record_safe(
             ev.StepFailed(
@@ -86,6 +87,7 @@ class StepLog:
                 sentence=str(error),
                 seconds=self._seconds(now),
                 tail=error.tail if isinstance(error, StepFailed) else "",
+                facts=facts or {},
             )
         )
 

@@ -92,7 +92,7 @@ class Walk(Generic[W]):
         try:
             outcome = stage.act(self.work)
         except TsbotError as error:
-            self.log.failed(error)
+            self.log.failed(error, self.work.facts.get(stage.name))
             raise
         self._ended(stage, outcome)
 

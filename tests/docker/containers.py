@@ -25,6 +25,7 @@ PGDATA = "/var/lib/postgresql/data"  # in our image as in the official ones
 # Below Linux's ephemeral ports: a client's connection must not take it while PostgreSQL restarts.
 PORTS = (20_000, 32_000)
 OBEDIENT = "trap 'exit 0' TERM; sleep 86400 & wait"
+SLOW = "trap 'sleep 2; exit 0' TERM; sleep 86400 & wait"
 DEAF = "trap '' TERM; while :; do sleep 1; done"
 
 
@@ -140,20 +141,23 @@ class Containers:
         name: str = "app",
         *,
         ignores_sigterm: bool = False,
+        stops_slowly: bool = False,
         compose: tuple[str, str] | None = None,
         running: bool = True,
     ) -> Container:
         """Create a container that does nothing, started unless *running* is false.
 
+        One that *stops_slowly* takes two seconds from SIGTERM on.
         *compose* is a Compose project and service, written as the labels Compose itself would set.
         """
+        script = DEAF if ignores_sigterm else SLOW if stops_slowly else OBEDIENT
         labels = dict(self.labels)
         if compose is not None:
             labels["com.docker.compose.project"], labels["com.docker.compose.service"] = compose
         container = self.client.containers.create(
             self.image,
             name=self._new_name(name),
-            entrypoint=["sh", "-c", DEAF if ignores_sigterm else OBEDIENT],
+            entrypoint=["sh", "-c", script],
             command=[],
             stop_signal="SIGTERM",
             labels=labels,

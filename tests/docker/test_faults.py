@@ -1,5 +1,6 @@
 """What goes wrong in the middle of a restore: it is undone, logged, and the applications run."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -162,6 +163,17 @@ def test_ctrl_c_cancels_a_restore_that_was_confirmed_on_the_terminal(
         running.type("\x03")
         finished = running.finish()
     assert finished.entry("gate", Phase.OUTCOME).draft.status == "approved"
+    assert_undone_in_the_log(finished, last="pg_restore", status="cancelled")
+
+
+@pytest.mark.fault("SIGHUP")
+def test_a_terminal_that_closes_cancels_a_restore_and_breaks_nothing_off(
+    installation: Installation, held: str
+) -> None:
+    with undone(installation), installation.restoring(held, "--yes") as running:
+        until_held(running)
+        running.process.send_signal(signal.SIGHUP)
+        finished = running.finish()
     assert_undone_in_the_log(finished, last="pg_restore", status="cancelled")
 
 

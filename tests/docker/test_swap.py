@@ -20,13 +20,22 @@ MOST_MISSED_S = 5
 def installation(
     prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
-    with installed(prepared, tmp_path_factory.mktemp("swap")) as made:
-        yield made.having(strategy="swap")
+    containers = prepared.containers.of_test()
+    try:
+        slow = containers.application("slow", stops_slowly=True)
+        with installed(prepared, tmp_path_factory.mktemp("swap")) as made:
+            named = made.target["applications"]
+            assert isinstance(named, list)
+            yield made.having(strategy="swap", applications=[*named, slow.name])
+    finally:
+        containers.close()
 
 
 @pytest.fixture(scope="module")
 def dump(installation: Installation) -> str:
     create_sample(installation.database, size=Size(chunks=10, rows=200_000))
+    with installation.database.connect(DATABASE) as connection:
+        connection.execute("SELECT cron.schedule('nightly', '0 3 * * *', 'VACUUM sensors')")
     return age(installation.database, take_dump(installation.database))
 
 
@@ -50,6 +59,9 @@ def test_a_swap_ends_well_with_every_step_in_its_order(
     begun = [e.draft.action for e in finished.entries if e.draft.phase is Phase.INTENT]
     assert begun[2:] == [name.value for name in ORDER[Strategy.SWAP]]
     assert row_counts(installation.database) == before
+    assert installation.database.rows(DATABASE, "SELECT jobname, active FROM cron.job") == [
+        ("nightly", True)
+    ]
 
 
 def test_a_client_that_reads_all_the_time_misses_seconds_at_most(
@@ -59,6 +71,15 @@ def test_a_client_that_reads_all_the_time_misses_seconds_at_most(
     assert len(reader.oids) == 2, "it has read the old database, then the restored one"
     assert reader.missed < MOST_MISSED_S
     assert sum(reader.gaps) < MOST_MISSED_S
+
+
+def test_applications_that_honour_sigterm_are_down_for_seconds_one_that_takes_two_included(
+    swapped: tuple[Finished, Reader, dict[str, int]],
+) -> None:
+    finished, _, _ = swapped
+    down = finished.entry("stop_applications", Phase.INTENT).at
+    up = finished.entry("start_applications", Phase.OUTCOME).at
+    assert 2 < (up - down).total_seconds() < MOST_MISSED_S
 
 
 def test_the_approval_stands_between_the_comparison_and_the_first_destructive_step(

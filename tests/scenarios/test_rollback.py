@@ -101,6 +101,20 @@ def test_a_vetoed_rollback_changes_nothing(place: Office, restored: Run) -> None
     assert restored.outcome
 
 
+def test_a_rollback_a_repair_and_a_restore_keep_each_other_out(
+    place: Office, restored: Run
+) -> None:
+    lines = (f"/restore {DUMP} main", "/rollback main", "/repair main")
+    for held in lines[:2]:
+        run = place.ask(held)
+        run.until(lambda run=run: run.gates, "a gate", RESTORED_S)  # type: ignore[misc]
+        for line in lines:
+            assert f"main is busy: run {run.id} of tsbot" in place.say("ana", line), line
+            assert place.log("command")[-1].detail["code"] == "busy"
+        run.vote(place["ben"], VETO)
+        assert run.ended(RESTORED_S) == "not approved"
+
+
 @pytest.fixture(scope="module")
 def brief(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A bot that asks after four seconds already."""

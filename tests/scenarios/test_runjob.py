@@ -136,6 +136,19 @@ def test_a_retention_job_waits_for_approval_and_says_how_much_would_go(office: O
     assert old_chunks(office) == 5
 
 
+def test_refresh_repair_and_another_job_are_refused_while_a_run_holds_the_target(
+    office: Office,
+) -> None:
+    waiting = office.ask(f"/runjob {number(office, 'policy_retention')} main")
+    waiting.until(lambda: waiting.gates, "a gate")
+    for line in ("/refresh all main", "/repair main", f"/runjob {number(office, 'good')} main"):
+        assert f"main is busy: run {waiting.id} of tsbot" in office.say("ana", line), line
+        assert office.log("command")[-1].detail["code"] == "busy"
+    assert waiting.started == []
+    waiting.vote(office["ben"], VETO)
+    assert ended(waiting)[0] == "not approved"
+
+
 def test_an_approved_retention_job_is_run_and_shows_what_it_dropped(office: Office) -> None:
     run = office.ask(f"/runjob {number(office, 'policy_retention')} main")
     run.until(lambda: run.gates, "a gate")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from bot.core.errors import EngineRefused, StepFailed, Unavailable
+from bot.core.errors import ContainerNotFound, EngineRefused, StepFailed, Unavailable
 from bot.core.models import Container
 from bot.core.plan import StepName
 from bot.core.steps.stage import Intent, Outcome, Stage, Tools
@@ -40,24 +40,27 @@ def _stop_one(work: Tools, container: Container) -> None:
 
 
 def _all_stopped(work: Tools) -> Outcome | None:
-    if any(container.running for container in _now(work)):
+    if any(container.running for container in _now(work).values()):
         return None
     return Outcome(f"{_names(work.applications)} stopped", {"stopped": _listed(work)})
 
 
 def _all_started(work: Tools) -> Outcome | None:
-    if not all(container.running for container in _now(work)):
+    now = _now(work)
+    if not all(c.id in now and now[c.id].running for c in work.applications):
         return None
     return Outcome(f"{_names(work.applications)} running")
 
 
-def _now(work: Tools) -> Iterator[Container]:
-    """Yield the run's applications as they are now."""
+def _now(work: Tools) -> dict[str, Container]:
+    """Return the run's applications as they are now, by id; those that are gone are left out."""
     planned = {container.id for container in work.applications}
+    found = {}
     for ref in work.target.applications:
-        container = work.host.find(ref)
-        if container.id in planned:
-            yield container
+        with suppress(ContainerNotFound):
+            container = work.host.find(ref)
+            found[container.id] = container
+    return {key: container for key, container in found.items() if key in planned}
 
 
 def _listed(work: Tools) -> list[str]:

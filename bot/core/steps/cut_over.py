@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bot.core.codec import from_json
 from bot.core.database_settings import DatabaseSettings
+from bot.core.extension_versions import TIMESCALEDB
 from bot.core.models import Facts
 from bot.core.plan import StepName
 from bot.core.steps.cron import PAUSED, paused_before, restore_cron, to_pause
-from bot.core.steps.renaming import armed_retention, exchange_names, note_written
+from bot.core.steps.renaming import armed_retention, exchange_names, note_written, require
 from bot.core.steps.stage import Intent, Outcome, Stage, Work
 from bot.core.wording import counted
 
@@ -47,6 +48,9 @@ def _cut_over(work: Work) -> Outcome:
         }
         return _settle(work, facts, 0)
     renames = [(plan.side, live)]
+    require(work, work.side_oid(), plan.side)
+    if plan.replaced is not None:
+        require(work, plan.replaced.oid, live)
     work.cluster.apply_settings(plan.side, _settings(work))
     if plan.replaced is not None:
         work.cluster.allow_connections(live, False)
@@ -92,7 +96,8 @@ def _undo(work: Work) -> str:
     if found is None or found.name != plan.target.database or found.allows_connections:
         return ""
     work.cluster.allow_connections(found.name, True)
-    work.live.restart_workers()
+    if TIMESCALEDB in work.live.extensions():
+        work.live.restart_workers()
     return f"{found.name} accepts connections again"
 
 

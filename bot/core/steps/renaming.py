@@ -21,6 +21,17 @@ _PAUSE = 0.25  # seconds between tries; a terminated worker needs a moment to be
 _IN_USE = "55006"  # object_in_use: "database … is being accessed by other users"
 
 
+def require(work: Tools, oid: int | None, name: str) -> None:
+    """Stop where a name has come to mean another database than the approved one.
+
+    Raises:
+        StepFailed: it has, or that database is gone.
+    """
+    found = work.cluster.database_by_oid(oid or 0)
+    if found is None or found.name != name:
+        raise StepFailed(f"the database {name} is not the one that was approved any more")
+
+
 def exchange_names(work: Tools, renames: Sequence[tuple[str, str]]) -> int:
     """Terminate and rename until nobody is in the way; all renames are one transaction.
 
