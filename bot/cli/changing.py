@@ -58,7 +58,7 @@ def carry_out(settings: Settings, arguments: argparse.Namespace, operation: str,
         log = parts.store.log
         with refusal_logged(log, operator, operation, target=arguments.target):
             bench = choose(parts.benches, arguments.target)
-            claiming = Claiming(parts.store.claims)
+            claiming = Claiming(parts.store.claims, log=parts.store.log)
             stack.enter_context(claiming.held(bench, run_id, operator.id))
             change = make(parts, bench)
         cancelled = stack.enter_context(cancel_by_signal())

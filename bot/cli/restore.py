@@ -68,7 +68,7 @@ def restore(settings: Settings, arguments: argparse.Namespace) -> int:
         named = {"target": arguments.target, "backup": arguments.backup}
         with refusal_logged(parts.store.log, operator, "restore", **named):
             bench = choose(parts.benches, arguments.target)
-            claiming = Claiming(parts.store.claims)
+            claiming = Claiming(parts.store.claims, log=parts.store.log)
             stack.enter_context(claiming.held(bench, run_id, operator.id))
         cancelled = stack.enter_context(cancel_by_signal())
         witness = stack.enter_context(witnessing(parts, TerminalPresenter()))

@@ -12,7 +12,7 @@ from bot.cli.operating import OperatorGate, cancel_by_signal, whoever
 from bot.cli.terminal import TerminalPresenter
 from bot.core import events as ev
 from bot.core.aftermath import standing
-from bot.core.audit import Draft, Phase
+from bot.core.audit import Claim, Draft, Phase
 from bot.core.bench import Bench, choose
 from bot.core.by_hand import chores
 from bot.core.claiming import Claiming, is_free
@@ -138,6 +138,7 @@ def _decide(parts: Base, run: Unfinished, decision: Decision, *, yes: bool) -> i
     if decision not in offers(past, found):
         there = "; ".join(found.findings)
         raise Refused("not_possible", f"To {decision.value} is not possible: {there}.")
+    _take(parts, run, bench, person.id)
     with witnessing(parts, TerminalPresenter()) as witness:
         draft = Draft("run", Phase.NOTE, channel=asked.origin.channel, target=asked.target)
         journal = Journal(parts.store.log, TerminalPresenter(), draft, parts.clock, witness)
@@ -167,6 +168,18 @@ def _require_dead(parts: Base, run: Unfinished, bench: Bench) -> None:
         raise Refused("taken_over", f"Run {held[0].run_id} has taken {bench.target.name} since.")
     if not is_free(bench):
         raise Refused("at_work", f"Run {run.run_id} is at work, or PostgreSQL can't be asked.")
+
+
+def _take(parts: Base, run: Unfinished, bench: Bench, holder: str) -> None:
+    """Hold the claim in the name of this process, so that a bot which starts meanwhile does not
+    take the run for one of its own that died.
+
+    Raises:
+        Refused: another run has taken the target since.
+    """
+    claims, target = parts.store.claims, bench.target.name
+    claims.release(target, run.run_id)
+    claims.take(Claim(target, run.run_id, holder, parts.clock.now()))
 
 
 def _abandoned(

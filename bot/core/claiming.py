@@ -11,8 +11,9 @@ from datetime import timedelta
 from bot.core.audit import Claim
 from bot.core.bench import Bench
 from bot.core.errors import DatabaseUnavailable, Refused
+from bot.core.interrupted import is_undecided
 from bot.core.lease import Lease
-from bot.core.ports import Claims
+from bot.core.ports import AuditLog, Claims
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +29,12 @@ class Claiming:
         claims: one run a target.
         at_work: whether a run is at work in this process, by its id; its lock may be gone for a
             moment, since a restart of PostgreSQL takes it away.
+        log: knows what a dead run has left; None lets its claim pass on whatever that is.
     """
 
     claims: Claims
     at_work: Callable[[str], object] = lambda _: False
+    log: AuditLog | None = None
 
     def take(self, bench: Bench, run_id: str, holder: str) -> None:
         """Claim a target.
@@ -40,7 +43,7 @@ class Claiming:
         that, the holder is gone and the claim passes on.
 
         Raises:
-            Refused: another run works on the target.
+            Refused: another run works on the target, or died and has left something behind.
         """
         claim = Claim(bench.target.name, run_id, holder, bench.clock.now())
         try:
@@ -49,9 +52,20 @@ class Claiming:
             stale = self._stale(bench)
             if stale is None:
                 raise
+            self._stop_if_undecided(stale)
             logger.warning("claim of run %s on %s was left behind", stale.run_id, stale.target)
             self.claims.release(stale.target, stale.run_id)
             self.claims.take(claim)
+
+    def _stop_if_undecided(self, claim: Claim) -> None:
+        """Let nobody begin on top of what a dead run has left, such as stopped applications."""
+        run_id = claim.run_id
+        if self.log is not None and is_undecided(self.log, run_id):
+            raise Refused(
+                "interrupted",
+                f"Run {run_id} died and holds {claim.target}. See what it left with tsbot runs "
+                f"show {run_id}, then resume, undo or abandon it.",
+            )
 
     @contextmanager
     def held(self, bench: Bench, run_id: str, holder: str) -> Iterator[None]:

@@ -98,7 +98,8 @@ class Clicks:
             self.access.require(origin, ARM_RETENTION.label, ARM_RETENTION.who)
             waiting = waiting_after(self.log, run_id)
             journal = self.launcher.journal(origin.channel, waiting.target)
-            arm(waiting, self.benches, self.launcher.claims, journal, origin.person)
+            claims, known = self.launcher.claims, self.runs.known
+            arm(waiting, self.benches, claims, journal, origin.person, known)
             return waiting.jobs
 
     def require_label(self, origin: Origin, button: ButtonSpec, shown: str, value: str) -> None:

@@ -108,6 +108,16 @@ def read_run(log: AuditLog, run_id: str) -> Unfinished:
     return Unfinished(run_id, events, cards[-1] if cards else None)
 
 
+def is_undecided(log: AuditLog, run_id: str) -> bool:
+    """Whether a run has begun something that it neither ended nor took back."""
+    try:
+        run = read_run(log, run_id)
+    except Refused:
+        return False
+    past = run.past
+    return past is not None and bool(past.begun) and past.weighs and not run.ended
+
+
 def unfinished(log: AuditLog, held: Sequence[Claim]) -> tuple[Unfinished, ...]:
     """Return the runs of these claims, those that were claimed and never logged left out."""
     found = []

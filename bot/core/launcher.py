@@ -180,8 +180,8 @@ class Launcher:
         execute = taken_up(
             asked, past, decision, bench, active.gate, journal, self.log, active.cancelled.is_set
         )
+        self._start(bench, active, journal, execute)  # first: it is known at any moment
         self.runs.settle(run.run_id)
-        self._start(bench, active, journal, execute)
 
     def _restore(
         self,
@@ -231,7 +231,7 @@ class Launcher:
         if not _own(asked):
             self.runs.make_way(bench.target.name)
         self._refuse_before_a_decision(bench)
-        Claiming(self.claims, self.runs.known).take(bench, asked.run_id, HOLDER)
+        Claiming(self.claims, self.runs.known, self.log).take(bench, asked.run_id, HOLDER)
 
     def _refuse_before_a_decision(self, bench: Bench) -> None:
         """Whoever asks for a target that an interrupted run holds is told what it waits for."""

@@ -43,6 +43,11 @@ class Past:
         return any(SPECS[name].destructive for name in self.begun)
 
     @property
+    def weighs(self) -> bool:
+        """Whether what it left asks for a decision: a change that took nothing away does not."""
+        return isinstance(self.plan, Plan) or self.destructive
+
+    @property
     def cut_off(self) -> StepName | None:
         """The step that was begun and has no outcome, None for none."""
         return next((name for name in reversed(self.begun) if name not in self.facts), None)

@@ -83,7 +83,7 @@ class Recovery:
             past and (past.destructive or past.broken or self._doubtful(run))
         ):
             self._wait_on(run, asked, bench, gate)
-        elif past is None or (isinstance(past.plan, ChangePlan) and not past.destructive):
+        elif past is None or not past.weighs:
             self.close(run, account(run))
         else:
             self._tell(run, past, bench)

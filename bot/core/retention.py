@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.core import events as ev
@@ -81,18 +81,32 @@ def waiting_after(log: AuditLog, run_id: str) -> Waiting:
 
 
 def arm(
-    waiting: Waiting, benches: Mapping[str, Bench], claims: Claims, journal: Journal, by: Person
+    waiting: Waiting,
+    benches: Mapping[str, Bench],
+    claims: Claims,
+    journal: Journal,
+    by: Person,
+    at_work: Callable[[str], object] = lambda _: False,
 ) -> None:
     """Re-arm exactly those jobs; logged before it is done.
 
     Only in the database that the run made: in another one their ids are other jobs.
+
+    Args:
+        waiting: which jobs, and where.
+        benches: by target name.
+        claims: one run a target.
+        journal: the run's log.
+        by: who says so.
+        at_work: whether a run is at work in this process, or waits for a decision, by its id.
 
     Raises:
         Refused: the target is at work, or another database has taken the place of the run's.
         DatabaseRefused: a job is gone.
     """
     bench = choose(benches, waiting.target)
-    with Claiming(claims).held(bench, f"{waiting.run_id}-retention", "tsbot"):
+    claiming = Claiming(claims, at_work, journal.log)
+    with claiming.held(bench, f"{waiting.run_id}-retention", "tsbot"):
         serving = bench.cluster.find_database(bench.target.database)
         if serving is None or not _its_own(serving, waiting):
             raise Refused(

@@ -23,6 +23,7 @@ from bot.core.models import ContainerRef, Person, Target
 from bot.core.plan import StepName
 from bot.core.retention import arm, waiting_after
 from bot.core.steps.database import made_by
+from tests.core.run_samples import a_plan, requested
 from tests.docker.containers import DatabaseContainer
 
 BEN = Person("U0BEN", "ben")
@@ -116,3 +117,51 @@ def test_a_run_of_this_process_keeps_its_claim_while_its_lock_is_gone(place: Pla
         working.take(place.bench, "11111111", "tsbot")
     Claiming(place.store.claims).take(place.bench, "11111111", "tsbot")
     assert [c.run_id for c in place.store.claims.held()] == ["11111111"]
+
+
+LONG_AGO = NOW - timedelta(minutes=2)
+
+
+def claimed(place: Place, run_id: str) -> None:
+    place.store.claims.take(Claim("prod", run_id, "tsbot", LONG_AGO))
+
+
+def holders(place: Place) -> list[str]:
+    return [claim.run_id for claim in place.store.claims.held()]
+
+
+def test_arming_retention_takes_no_claim_from_a_run_that_waits_for_a_decision(
+    place: Place,
+) -> None:
+    claimed(place, "dead0000")
+    draft = Draft("run", Phase.NOTE, target="prod")
+    journal = Journal(place.store.log, Unseen(), draft, place.bench.clock)
+    waiting = waiting_after(place.store.log, RUN)
+    with pytest.raises(Refused, match="dead0000"):
+        arm(waiting, {"prod": place.bench}, place.store.claims, journal, BEN, "dead0000".__eq__)
+    assert holders(place) == ["dead0000"]
+    assert not place.armed()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_nobody_begins_on_top_of_what_a_dead_run_has_left(place: Place, *, ended: bool) -> None:
+    log, plan = place.store.log, a_plan(run_id="dead0000")
+    draft = Draft("run", Phase.NOTE, target="prod")
+    journal = Journal(log, Unseen(), draft, place.bench.clock)
+    journal.record(requested(run_id="dead0000"))
+    journal.record(ev.RunPlanned(run_id="dead0000", at=NOW, plan=plan, digest=plan.digest()))
+    step = StepName.STOP_APPLICATIONS
+    journal.record(ev.StepStarted(run_id="dead0000", at=NOW, step=step, intent="stop grafana"))
+    if ended:
+        journal.record(ev.StepUndone(run_id="dead0000", at=NOW, step=step, summary="", ok=True))
+    claimed(place, "dead0000")
+    claiming = Claiming(place.store.claims, log=log)
+    if ended:
+        claiming.take(place.bench, "beef0000", "cli:dora")
+        assert holders(place) == ["beef0000"]
+        return
+    with pytest.raises(Refused, match="Run dead0000 died and holds prod"):
+        claiming.take(place.bench, "beef0000", "cli:dora")
+    with pytest.raises(Refused, match="Run dead0000 died and holds prod"):
+        place.arm(RUN)
+    assert holders(place) == ["dead0000"]
