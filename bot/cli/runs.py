@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from bot.app import Base, base, witnessing
 from bot.cli.columns import aligned, put
-from bot.cli.operating import OperatorGate, cancel_by_signal, whoever
+from bot.cli.operating import OperatorGate, cancel_by_signal, refusal_logged, whoever
+from bot.cli.process_log import log_to_stderr
 from bot.cli.terminal import TerminalPresenter
 from bot.core import events as ev
 from bot.core.aftermath import standing
@@ -23,12 +24,12 @@ from bot.core.models import Decision
 from bot.core.past import Past
 from bot.core.plan import Plan
 from bot.core.recovery import account, offers, require_answers
-from bot.core.redaction import safe_line
+from bot.core.redaction import Secrets, safe_line
 from bot.core.retention import armable
 from bot.core.survey import Survey, in_short, survey
 from bot.core.taking_up_any import taken_up
 from bot.core.when import format_utc
-from bot.settings import Settings
+from bot.settings import Settings, secret_values
 
 EXIT_OK, EXIT_FAILED = 0, 1
 
@@ -63,14 +64,17 @@ def runs(settings: Settings, arguments: argparse.Namespace) -> int:
         Refused: there is no such run, it is at work, or what was asked for is not possible.
         AuditUnavailable: the log cannot be read or written.
     """
+    log_to_stderr(Secrets(secret_values(settings)), verbose=False)
     with base(settings) as parts:
-        if arguments.runs_action == "list":
+        log, action = parts.store.log, arguments.runs_action
+        if action == "list":
             return _list(parts)
-        run = read_run(parts.store.log, arguments.run)
-        if arguments.runs_action == "show":
-            return _show(parts, run)
-        decision, _ = _ACTIONS[arguments.runs_action]
-        return _decide(parts, run, decision, yes=getattr(arguments, "yes", False))
+        if action == "show":
+            return _show(parts, read_run(log, arguments.run))
+        decision, _ = _ACTIONS[action]
+        with refusal_logged(log, whoever(), f"runs {action}"):
+            run = read_run(log, arguments.run)
+            return _decide(parts, run, decision, yes=getattr(arguments, "yes", False))
 
 
 def _list(parts: Base) -> int:
@@ -94,6 +98,9 @@ def _show(parts: Base, run: Unfinished) -> int:
 
 
 def _story(parts: Base, run: Unfinished) -> Iterator[str]:
+    chain = parts.store.log.verify()
+    if not chain.intact:
+        yield f"DO NOT RELY ON THIS: the audit log does not verify. {chain.problem}"
     ended = [e for e in run.events if isinstance(e, ev.RunFinished)]
     past, asked = run.past, run.asked
     if ended:

@@ -52,7 +52,7 @@ def chores(
         turned: whether the databases have changed places, None where that has to be looked up.
         paused: jobs that the run has paused, retention left out.
     """
-    down = " ".join(a.name for a in plan.applications)
+    down = shlex.join(a.name for a in plan.applications)
     is_down = bool(down) and StepName.STOP_APPLICATIONS in left
     start = Chore("the applications may be DOWN", f"docker start {down}")
     if is_down and turned is False:
