@@ -22,14 +22,18 @@ LOCK_NOT_AVAILABLE = "55P03"
 TERMINATE_TIMEOUT = 5.0
 """Seconds that sessions told to end are waited for."""
 
+# An ordinary client that calls itself a worker of TimescaleDB is none.
 _SESSIONS = """
 SELECT a.pid,
        coalesce(a.datname, '') AS database,
        coalesce(a.usename, '') AS user,
-       coalesce(a.application_name, '') AS application,
+       CASE WHEN a.backend_type = 'client backend' AND NOT coalesce(r.rolsuper, false)
+             AND a.application_name LIKE 'TimescaleDB Background Worker%%'
+            THEN 'client ' ELSE '' END || coalesce(a.application_name, '') AS application,
        coalesce(host(a.client_addr), '') AS client,
        coalesce(a.backend_type, '') AS backend_type
   FROM pg_catalog.pg_stat_activity a
+  LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
  WHERE a.pid <> pg_catalog.pg_backend_pid() AND a.pid <> ALL(%(ours)s::int[])
    AND (a.datname IS NOT NULL OR a.usesysid IS NOT NULL)
    AND (a.datname = %(database)s OR %(database)s::text IS NULL)

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from bot.adapters.postgres import PostgresCluster
 from bot.core.errors import DatabaseRefused
+from bot.core.worker_ladder import SCHEDULER, workers_of
 from tests.docker.containers import DatabaseContainer
 
 
@@ -85,16 +86,34 @@ def test_leaving_a_lock_whose_connection_is_gone_is_quiet(
         pass
 
 
-def test_who_only_calls_itself_tsbot_is_counted_among_the_clients(
-    cluster: PostgresCluster, shared_database: DatabaseContainer, scratch_database: str, role: str
-) -> None:
+@pytest.fixture
+def ordinary(shared_database: DatabaseContainer, scratch_database: str, role: str) -> str:
+    """The DSN of somebody who may log in and is no superuser."""
     with shared_database.connect() as connection:
         login = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
         password = sql.Literal(shared_database.password)
         connection.execute(login.format(sql.Identifier(role), password))
-    dsn = shared_database.dsn(scratch_database, user=role)
-    with psycopg.connect(dsn, application_name="tsbot-like"):
+    return shared_database.dsn(scratch_database, user=role)
+
+
+def test_who_only_calls_itself_tsbot_is_counted_among_the_clients(
+    cluster: PostgresCluster,
+    shared_database: DatabaseContainer,
+    scratch_database: str,
+    ordinary: str,
+    role: str,
+) -> None:
+    with psycopg.connect(ordinary, application_name="tsbot-like"):
         assert [c.user for c in cluster.clients() if c.database == scratch_database] == [role]
     ours = shared_database.dsn(scratch_database)
     with psycopg.connect(ours, application_name="tsbot-restore-0a0b0c0d"):
         assert [c for c in cluster.clients() if c.application.startswith("tsbot-restore")] == []
+
+
+def test_a_client_that_calls_itself_the_scheduler_is_none(
+    cluster: PostgresCluster, scratch_database: str, ordinary: str
+) -> None:
+    with psycopg.connect(ordinary, application_name=SCHEDULER):
+        found = cluster.sessions(scratch_database)
+        assert [s.application for s in found] == [f"client {SCHEDULER}"]
+        assert workers_of(scratch_database, found).scheduler is None
