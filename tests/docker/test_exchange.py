@@ -17,7 +17,7 @@ from bot.adapters.postgres import PostgresCluster
 from bot.core import events as ev
 from bot.core.audit import Draft, Phase
 from bot.core.bench import Bench
-from bot.core.errors import DatabaseUnavailable, StepFailed
+from bot.core.errors import DatabaseRefused, DatabaseUnavailable, StepFailed
 from bot.core.journal import Journal
 from bot.core.manifest import NO_MANIFEST
 from bot.core.models import ContainerRef, Facts, Strategy, Target
@@ -53,6 +53,18 @@ class CutBeforeRename(PostgresCluster):
 
     def rename(self, *renames: tuple[str, str]) -> None:
         raise LOST
+
+
+class HeldOnce(PostgresCluster):
+    """A server on which somebody holds a lock when the database is to be opened."""
+
+    held = 1
+
+    def allow_connections(self, name: str, allowed: bool) -> None:
+        if allowed and self.held:
+            self.held = 0
+            raise DatabaseRefused("canceling statement due to lock timeout", "55P03")
+        super().allow_connections(name, allowed)
 
 
 @dataclass(frozen=True)
@@ -139,6 +151,13 @@ def test_a_rollback_whose_commit_was_not_answered_ends_with_an_open_database(pai
     work.cluster = CutAfterRename(pair.server.dsn())
     SWAP_BACK.act(work)
     assert work.turned
+    assert pair.state() == swapped(pair)
+
+
+def test_a_rollback_that_is_kept_from_opening_its_database_tries_again(pair: Pair) -> None:
+    work = pair.work()
+    work.cluster = HeldOnce(pair.server.dsn())
+    SWAP_BACK.act(work)
     assert pair.state() == swapped(pair)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.core.change_run import ChangeWork
-from bot.core.errors import StepFailed, Unavailable
+from bot.core.errors import DatabaseRefused, StepFailed, Unavailable
 from bot.core.extension_versions import TIMESCALEDB
 from bot.core.models import Check, Facts
 from bot.core.plan import StepName
@@ -98,7 +98,7 @@ def _open(work: ChangeWork) -> None:
             work.cluster.allow_connections(live.name, True)
             if TIMESCALEDB in live.extensions():
                 live.restart_workers()
-        except Unavailable as error:
+        except (DatabaseRefused, Unavailable) as error:  # such as a lock that others hold
             if waited >= work.target.restart_timeout:
                 raise StepFailed(
                     f"{live.name} is back under its name, and may still refuse connections: "
