@@ -24,6 +24,10 @@ def applications_check(found: Mapping[str, Container | None]) -> Check:
     if missing:
         evidence = f"missing: {', '.join(missing)}"
         return Check(name, Verdict.FAILED, evidence, "correct `applications`, or create them")
+    fleeting = [c.name for c in found.values() if c is not None and c.removes_itself]
+    if fleeting:
+        evidence = f"gone for good once stopped: {', '.join(fleeting)}"
+        return Check(name, Verdict.FAILED, evidence, "create them anew without --rm")
     down = [c.name for c in found.values() if c is not None and not c.running]
     if down:
         evidence = f"not running, and not started by this run: {', '.join(down)}"

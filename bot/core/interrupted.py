@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from bot.core.journal import events_of
 from bot.core.past import Past, past_of
 from bot.core.plan import StepName
 from bot.core.ports import AuditLog, BallotRef
+
+logger = logging.getLogger(__name__)
 
 CARD = "card"
 """The log's action for where a run's card was posted."""
@@ -126,6 +129,8 @@ def unfinished(log: AuditLog, held: Sequence[Claim]) -> tuple[Unfinished, ...]:
             found.append(read_run(log, claim.run_id))
         except Refused:
             found.append(Unfinished(claim.run_id, ()))
+        except (KeyError, TypeError, ValueError):  # it keeps its target; the bot must start
+            logger.exception("run %s: its entries are not of this version", claim.run_id)
     return tuple(found)
 
 

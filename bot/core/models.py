@@ -115,6 +115,7 @@ class Container:
     image: str
     running: bool
     stop_timeout: int | None = None  # seconds; None where the container sets none
+    removes_itself: bool = False  # once it is stopped: docker run --rm
 
 
 @dataclass(frozen=True, slots=True)

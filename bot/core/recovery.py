@@ -80,7 +80,7 @@ class Recovery:
             return
         gate = self._waits(run)
         if gate is not None and not (
-            past and (past.destructive or past.broken or self._doubtful(run))
+            past and (past.destructive or past.broken or self._doubtful(run, past, bench))
         ):
             self._wait_on(run, asked, bench, gate)
         elif past is None or not past.weighs:
@@ -88,9 +88,12 @@ class Recovery:
         else:
             self._tell(run, past, bench)
 
-    def _doubtful(self, run: Unfinished) -> bool:
-        """Whether going on would be on the word of a log that somebody has changed."""
-        return bool(run.begun) and not self.launcher.log.verify().intact
+    def _doubtful(self, run: Unfinished, past: Past, bench: Bench) -> bool:
+        """Whether going on would be on the word of a log that somebody has changed, or in vain:
+        after a reboot the bot may be there before the server with the copy is."""
+        if not run.begun:
+            return False
+        return not self.launcher.log.verify().intact or not survey(past, bench).asked
 
     def _waits(self, run: Unfinished) -> OpenGate | None:
         """Return the gate that the run still stands at."""

@@ -20,6 +20,12 @@ def test_an_application_without_a_container_stops_a_run_also_where_others_are_do
     assert (check.verdict, check.evidence) == (Verdict.FAILED, "missing: gone")
 
 
+def test_an_application_that_removes_itself_when_stopped_could_never_be_started_again() -> None:
+    check = applications_check({"web": replace(WEB, removes_itself=True)})
+    assert (check.verdict, check.remedy) == (Verdict.FAILED, "create them anew without --rm")
+    assert check.evidence == "gone for good once stopped: shop-web-1"
+
+
 def test_approvers_hear_of_a_pg_restore_that_lives_on() -> None:
     old = Session(7, "shop_restore_05441ca1", "postgres", "tsbot-restore-05441ca1", "active", "")
     check = leftover_check([old, replace(old, pid=8), replace(old, application="psql")])

@@ -70,6 +70,7 @@ class DockerHost:
             image=config["Image"],
             running=details["State"]["Running"],
             stop_timeout=config.get("StopTimeout"),
+            removes_itself=bool((details.get("HostConfig") or {}).get("AutoRemove")),
         )
 
     def addresses(self, container_id: str) -> frozenset[str]:
