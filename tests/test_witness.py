@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,15 +23,27 @@ def share(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def bot(tmp_path: Path, share: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveBot]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackServer]:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with SlackServer(office()) as server:
-        settings = live_settings(tmp_path, server.api_url)
-        settings = replace(settings, witness=str(share / "heads.txt"))
-        with live(settings, server.workspace) as bot:
-            server.workspace.wait_for(lambda: server.sockets.connections, what="a socket")
-            yield bot
+        yield server
+
+
+@contextmanager
+def serving(server: SlackServer, directory: Path, share: Path) -> Iterator[LiveBot]:
+    """A bot that serves, with a second witness."""
+    settings = live_settings(directory, server.api_url)
+    settings = replace(settings, witness=str(share / "heads.txt"))
+    with live(settings, server.workspace) as bot:
+        server.workspace.wait_for(lambda: server.sockets.connections, what="a socket")
+        yield bot
+
+
+@pytest.fixture
+def bot(server: SlackServer, tmp_path: Path, share: Path) -> Iterator[LiveBot]:
+    with serving(server, tmp_path, share) as bot:
+        yield bot
 
 
 def run(bot: LiveBot) -> str:
@@ -74,11 +87,13 @@ def test_a_witness_that_is_away_ends_no_run_and_is_told_and_gets_its_head_later(
 
 
 def test_a_bot_that_starts_hands_over_the_head_it_finds(
-    bot: LiveBot, share: Path, tmp_path: Path
+    server: SlackServer, tmp_path: Path, share: Path
 ) -> None:
+    with serving(server, tmp_path, share) as first:
+        first.ask("ana", "/tshelp")
+        last = first.store.log.entries(Query(newest=1))[0]
+    server.workspace.wait_for(lambda: not server.sockets.connections, what="the first one's end")
     share.mkdir()
-    bot.ask("ana", "/tshelp")
-    last = bot.store.log.entries(Query(newest=1))[0]
-    with live(bot.settings, bot.workspace):
-        bot.workspace.wait_for(lambda: (share / "heads.txt").exists(), what="a line")
+    with serving(server, tmp_path, share):
+        server.workspace.wait_for(lambda: (share / "heads.txt").exists(), what="a line")
     assert [(h.run_id, h.entry, h.hash) for h in heads(share)] == [("", last.id, last.hash)]
