@@ -19,6 +19,10 @@ from bot.core.survey import has_turned
 from bot.core.toc import NO_TOC, Toc
 from bot.core.walk import Walk
 
+_CRON_UNKNOWN = (
+    "the dump can no longer be read, so that pg_cron's jobs, if it holds any, are not restored"
+)
+
 
 @dataclass
 class _TakenUp(RestoreRun):
@@ -67,6 +71,8 @@ class ResumedRestore(_TakenUp):
         walk = self._take_up(lease)
         work = walk.work
         work.toc, work.manifest = self._read(work)
+        if work.toc is NO_TOC and StepName.CUT_OVER not in work.facts:
+            walk.late.append(_CRON_UNKNOWN)
         if work.turned or self.past.destructive:
             self._require_approved(work)
             walk.approved = True

@@ -138,6 +138,19 @@ class Killing:
             if f"tsbot runs {name} {run_id}" in printed
         ]
 
+    def survive(self, number: int, point: Point) -> None:
+        """Kill a restore, go on with it or, every other time where that is possible, take it back,
+        and see that the right database serves."""
+        run_id = self.kill(point)
+        possible = self.decisions(run_id)
+        decision = "undo" if "undo" in possible and number % 2 else "resume"
+        assert decision in possible
+        options = ["--yes"] if decision == "resume" else []
+        code, printed = self.tsbot("runs", decision, run_id, *options)
+        assert code == 0, printed
+        self.assert_safe(run_id, restored=decision == "resume")
+        self.tidy()
+
     def serves_restored(self) -> bool:
         """Whether the restored database has the live name: it has no mark."""
         with self.installation.database.connect(DATABASE) as connection:

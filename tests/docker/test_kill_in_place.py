@@ -26,12 +26,4 @@ def killing(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def test_a_restore_in_place_killed_anywhere_is_resumed_or_taken_back(
     killing: Killing, number: int, point: Point
 ) -> None:
-    run_id = killing.kill(point)
-    possible = killing.decisions(run_id)
-    decision = "undo" if "undo" in possible and number % 2 else "resume"
-    assert decision in possible
-    options = ["--yes"] if decision == "resume" else []
-    code, printed = killing.tsbot("runs", decision, run_id, *options)
-    assert code == 0, printed
-    killing.assert_safe(run_id, restored=decision == "resume")
-    killing.tidy()
+    killing.survive(number, point)

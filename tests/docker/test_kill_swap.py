@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from bot.core.models import Strategy
+from bot.core.plan import StepName
 from tests.docker.crash import Point
 from tests.docker.environment import Prepared
 from tests.docker.killing import Killing, points
@@ -26,12 +27,22 @@ def killing(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def test_a_swap_killed_anywhere_is_resumed_or_taken_back(
     killing: Killing, number: int, point: Point
 ) -> None:
-    run_id = killing.kill(point)
-    possible = killing.decisions(run_id)
-    decision = "undo" if "undo" in possible and number % 2 else "resume"
-    assert decision in possible
-    options = ["--yes"] if decision == "resume" else []
-    code, printed = killing.tsbot("runs", decision, run_id, *options)
-    assert code == 0, printed
-    killing.assert_safe(run_id, restored=decision == "resume")
-    killing.tidy()
+    killing.survive(number, point)
+
+
+@pytest.mark.fault("dump gone")
+def test_a_resumed_run_without_its_dump_serves_and_says_that_cron_s_jobs_are_missing(
+    killing: Killing,
+) -> None:
+    """The last of this file: the live database has no jobs of pg_cron afterwards."""
+    database, dump = killing.installation.database, f"/backup/{killing.dump}"
+    run_id = killing.kill(Point(StepName.CUT_OVER, "rename"))
+    database.exec("mv", dump, f"{dump}.away")
+    code, printed = killing.tsbot("runs", "resume", run_id, "--yes")
+    assert code == 1
+    assert "the dump can no longer be read, so that pg_cron's jobs" in printed
+    assert "FAILED" in printed
+    assert killing.serves_restored()
+    lives = [killing.installation.life(a)[0] for a in killing.installation.applications]
+    assert lives == ["running", "running", "created"]
+    assert killing.claims() == ()
