@@ -153,7 +153,9 @@ def test_a_wrong_signature_is_refused_and_leaves_no_trace(
     assert request(hooked.url, body, Content_Type=FORM, **headers)[0] == 401
     assert hooked.commands() == []
     assert {call.method for call in hooked.workspace.calls()} == {"auth.test"}
-    assert [r for r in caplog.records if r.name.startswith(("slack_bolt", "bot"))] == []
+    told = [r for r in caplog.records if r.name.startswith(("slack_bolt", "bot"))]
+    # the keeper's first look at a server that is not there falls into any test
+    assert [r for r in told if r.name != "bot.core.keeper"] == []
     assert capfd.readouterr().err == ""
     assert signed(hooked.url, body)[0] == 200  # the same request, rightly signed, is no second one
     hooked.workspace.wait_for(hooked.commands, what="the command")

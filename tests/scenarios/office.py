@@ -158,7 +158,8 @@ class Office:
     def process(self, point: Point | None = None) -> Iterator[BaseProcess]:
         """Run `tsbot run` in a process of its own, killed at the end if need be.
 
-        Where there is a point, it kills itself there.
+        Where there is a point, it kills itself there; otherwise not before it has given back the
+        claims of the runs that have ended, which it does a moment after the channel is told.
         """
         self.write_settings()
         before = self.server.sockets.opened
@@ -166,9 +167,17 @@ class Office:
         try:
             self.until(lambda: self.server.sockets.opened > before, "a socket")
             yield process
+            if process.is_alive():
+                self.until(lambda: not self._held_by_ended(), "the claims of ended runs given back")
         finally:
             process.kill()
             process.join(WITHIN_S)
+
+    def _held_by_ended(self) -> list[str]:
+        store = AuditStore(self.audit_path, SystemClock(), writable=False)
+        with closing(store):
+            held = [claim.run_id for claim in store.claims.held()]
+        return [run_id for run_id in held if Run(self, run_id).outcome]
 
     def tsbot(self, *argv: str, point: Point | None = None) -> BaseProcess:
         """Start a command line of tsbot's; `printed` says what came of it."""
