@@ -27,6 +27,7 @@ from bot.core.gate import POLL
 from bot.core.interrupted import CARD
 from bot.core.keeper import Keeper
 from bot.core.launcher import Launcher
+from bot.core.lookout import Lookout
 from bot.sole import sole_bot
 from handlers import actions, commands, errors, reactions
 from handlers.answers import Answers
@@ -95,7 +96,7 @@ def slack_bot(parts: Base, *, pace: Pace | None = None, poll: float = POLL) -> I
         executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="desk")
         closing.callback(executor.shutdown, wait=True, cancel_futures=True)
         app = _bolt(parts, desk, Answers(executor))
-        _resume(desk, presenter)
+        Lookout(desk.recovery, presenter).start()
         Keeper(parts.benches, launcher).start()
         yield SlackBot(app, desk, api)
 
@@ -124,14 +125,3 @@ def _note_card(parts: Base, run_id: str, channel: str, ts: str) -> None:
         parts.store.log.append(draft)
     except AuditUnavailable:
         logger.warning("the place of the card of run %s is not logged", run_id)
-
-
-def _resume(desk: Desk, presenter: SlackPresenter) -> None:
-    """Paint the cards of unfinished runs again, then pick the runs up."""
-    runs = desk.recovery.found()
-    for run in runs:
-        channel, ts = run.card or ("", "")
-        asked = run.asked
-        if asked is not None:
-            presenter.adopt(run.run_id, channel or asked.origin.channel, ts, run.events)
-    desk.recovery.pick_up(runs)

@@ -173,7 +173,7 @@ def _require_dead(parts: Base, run: Unfinished, bench: Bench) -> None:
     held = [c for c in parts.store.claims.held() if c.target == bench.target.name]
     if held and held[0].run_id != run.run_id:
         raise Refused("taken_over", f"Run {held[0].run_id} has taken {bench.target.name} since.")
-    if not is_free(bench):
+    if parts.store.claims.alive(run.run_id) or not is_free(bench):
         raise Refused("at_work", f"Run {run.run_id} is at work, or PostgreSQL can't be asked.")
 
 

@@ -52,9 +52,13 @@ class Access:
 
     def may(self, person: Person, who: Who, run_requester: str = "") -> bool:
         """Return whether the lists have this person; membership is not looked at."""
-        # what only approvers may is asked of Slack anew: who left their group a moment ago may not
-        approvers = self.approvers(fresh=who is Who.APPROVER)
-        return allowed(who, person.id, self._requesters(), approvers, run_requester)
+        if allowed(who, person.id, (), (), run_requester):
+            return True  # whatever Slack says of the lists, or does not say
+        requesters = self._requesters() if who is Who.REQUESTER else frozenset()
+        # asked of Slack anew: who left the approvers' group a moment ago may not
+        asks = who in (Who.APPROVER, Who.OWN_RUN_OR_APPROVER)
+        approvers = self.approvers(fresh=True) if asks else frozenset()
+        return allowed(who, person.id, requesters, approvers)
 
     def is_member(self, person: Person) -> bool:
         """Return whether this is an active, full member of our workspace, as Slack knows it now.
@@ -69,6 +73,14 @@ class Access:
     def approvers(self, *, fresh: bool = False) -> frozenset[str]:
         """Return the approvers' user ids."""
         return self.directory.resolve(self.rules.approvers, fresh=fresh)
+
+    def place(self, channel: str) -> str:
+        """Return where to speak of what was asked for in a channel, or on a terminal.
+
+        Args:
+            channel: where it was asked for.
+        """
+        return channel if channel in self.channels else self.channels[0]
 
     def _requesters(self) -> frozenset[str]:
         named = tuple(r for r in self.requesters if r != EVERYONE)

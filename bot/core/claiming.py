@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 
 from bot.core.audit import Claim
 from bot.core.bench import Bench
@@ -17,9 +16,6 @@ from bot.core.ports import AuditLog, Claims
 
 logger = logging.getLogger(__name__)
 
-_YOUNG = timedelta(minutes=1)
-"""A claim this new may belong to a run that has not taken its lock yet."""
-
 
 @dataclass(frozen=True, slots=True)
 class Claiming:
@@ -27,8 +23,8 @@ class Claiming:
 
     Args:
         claims: one run a target.
-        at_work: whether a run is at work in this process, by its id; its lock may be gone for a
-            moment, since a restart of PostgreSQL takes it away.
+        at_work: whether this process takes care of a run, by its id; one that was interrupted and
+            waits for a decision among them.
         log: knows what a dead run has left; None lets its claim pass on whatever that is.
     """
 
@@ -39,8 +35,8 @@ class Claiming:
     def take(self, bench: Bench, run_id: str, holder: str) -> None:
         """Claim a target.
 
-        A claim whose holder lives is backed by the advisory lock of its run; where nobody holds
-        that, the holder is gone and the claim passes on.
+        A claim outlives its holder. Where no process works on its run, and nobody holds the run's
+        advisory lock on the server, it passes on.
 
         Raises:
             Refused: another run works on the target, or died and has left something behind.
@@ -81,8 +77,11 @@ class Claiming:
         return held[0] if held and self.is_stale(bench, held[0]) else None
 
     def is_stale(self, bench: Bench, claim: Claim) -> bool:
-        """Whether the process that took a claim is gone: nobody holds its run's lock."""
-        if self.at_work(claim.run_id) or bench.clock.now() - claim.since < _YOUNG:
+        """Whether the process that took a claim is gone, and its session on the server with it.
+
+        The lock alone is no proof: a restart of PostgreSQL takes it from a run that lives.
+        """
+        if self.at_work(claim.run_id) or self.claims.alive(claim.run_id):
             return False
         return is_free(bench)
 

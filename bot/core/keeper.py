@@ -96,9 +96,8 @@ class Keeper:
         return asked
 
     def _ask(self, bench: Bench, kept: Kept, reason: str) -> None:
-        log, channels = self.launcher.log, self.launcher.access.channels
-        asked_in = kept.exchange.channel
-        channel = asked_in if asked_in in channels else channels[0]
+        log = self.launcher.log
+        channel = self.launcher.access.place(kept.exchange.channel)
         asked = ev.RunRequested(
             run_id=new_run_id(),
             at=self.launcher.clock.now(),

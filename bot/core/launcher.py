@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from bot.core import events as ev
 from bot.core.access import Access
-from bot.core.audit import Draft, Phase
+from bot.core.audit import Claim, Draft, Phase
 from bot.core.bench import Bench
 from bot.core.change_run import Change, ChangeRun
 from bot.core.claiming import Claiming
@@ -88,6 +88,7 @@ class Launcher:
         self, asked: ev.RunRequested, request: RestoreRequest, bench: Bench, gate: OpenGate
     ) -> None:
         """Go on waiting at a gate from before a restart of the bot; the claim is still held."""
+        self._keep_claim(asked)
         with self._claim_given_back(bench, asked.run_id):
             journal = self.journal(asked.origin.channel, asked.target)
             self.presenter.show(asked)
@@ -111,6 +112,8 @@ class Launcher:
         """
         if resumed is None:
             self._claim(bench, asked)
+        else:
+            self._keep_claim(asked)
         with self._claim_given_back(bench, asked.run_id):
             journal = self.journal(asked.origin.channel, asked.target)
             if resumed is None:
@@ -166,13 +169,14 @@ class Launcher:
             gate: the gate it stood at, None for none.
 
         Raises:
-            Refused: another run has taken the target meanwhile.
+            Refused: another run has taken the target meanwhile, or another process this run.
         """
         asked, past = run.asked, run.past
         if asked is None or past is None:
             raise Refused("nothing_to_take_up", f"Run {run.run_id} came to no plan; ask again.")
         if run.run_id not in {c.run_id for c in self.claims.held()}:
             raise Refused("taken_over", f"Another run has taken {asked.target} since; see /audit.")
+        self._keep_claim(asked)
         eligible = gate.notice.eligible if gate else self.access.approvers(fresh=True)
         journal = self.journal(asked.origin.channel, asked.target)
         active = _active(asked)
@@ -214,7 +218,7 @@ class Launcher:
         resumed: OpenGate | None,
     ) -> SlackGate:
         return SlackGate(
-            self.ballots(asked.origin.channel),
+            self.ballots(self.access.place(asked.origin.channel)),
             self.access.directory,
             journal,
             self.clock,
@@ -232,6 +236,10 @@ class Launcher:
             self.runs.make_way(bench.target.name)
         self._refuse_before_a_decision(bench)
         Claiming(self.claims, self.runs.known, self.log).take(bench, asked.run_id, HOLDER)
+
+    def _keep_claim(self, asked: ev.RunRequested) -> None:
+        """Let this process be the one that works on a run of an earlier process."""
+        self.claims.take(Claim(asked.target, asked.run_id, HOLDER, self.clock.now()))
 
     def _refuse_before_a_decision(self, bench: Bench) -> None:
         """Whoever asks for a target that an interrupted run holds is told what it waits for."""

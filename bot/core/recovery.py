@@ -1,4 +1,4 @@
-"""After a restart of the bot: each unfinished run is found, looked at, told of, and waits.
+"""Each run whose process died is found, looked at, told of, and waits.
 
 A run that stood at its gate goes on waiting there. One that had begun nothing is closed. For all
 others people decide: resume, roll back, or abandon.
@@ -36,7 +36,7 @@ NAMES = "Look which database has which name: see “What happened” in the READ
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Takes care of what an earlier process left unfinished.
+    """Takes care of what another process left unfinished.
 
     Args:
         benches: by target name.
@@ -46,10 +46,15 @@ class Recovery:
     benches: Mapping[str, Bench]
     launcher: Launcher
 
-    def found(self) -> tuple[Unfinished, ...]:
-        """Return the runs whose process died: the bot's own, and those of a dead command line."""
-        held = self.launcher.claims.held()
-        return unfinished(self.launcher.log, tuple(c for c in held if self._is_dead(c)))
+    def found(self, *, earlier: bool) -> tuple[Unfinished, ...]:
+        """Return the runs whose process died, those left out that are taken care of already.
+
+        Args:
+            earlier: whether to look for those of an earlier bot; else for those of the command
+                line alone, for the bot's own are at work here.
+        """
+        dead = (c for c in self.launcher.claims.held() if self._is_dead(c, earlier=earlier))
+        return unfinished(self.launcher.log, tuple(dead))
 
     def pick_up(self, runs: Sequence[Unfinished]) -> None:
         """Take each up as far as that needs nobody's word."""
@@ -59,11 +64,12 @@ class Recovery:
             except TsbotError:
                 logger.exception("run %s could not be picked up", run.run_id)
 
-    def _is_dead(self, claim: Claim) -> bool:
+    def _is_dead(self, claim: Claim, *, earlier: bool) -> bool:
         if claim.holder == HOLDER:
-            return True
-        bench = self.benches.get(claim.target)
-        return bench is not None and Claiming(self.launcher.claims).is_stale(bench, claim)
+            return earlier
+        bench, claims = self.benches.get(claim.target), self.launcher.claims
+        known = self.launcher.runs.known
+        return bench is not None and Claiming(claims, known).is_stale(bench, claim)
 
     def _pick_up(self, run: Unfinished) -> None:
         asked, past = run.asked, run.past
@@ -71,7 +77,7 @@ class Recovery:
             self.close(run, "")
             return
         if not run.begun and not self._waits(run):
-            self.close(run, "The bot was restarted before anything was changed; ask again.")
+            self.close(run, "tsbot ended before anything was changed; ask again.")
             return
         try:
             bench = choose(self.benches, asked.target)
@@ -107,7 +113,7 @@ class Recovery:
         if isinstance(plan, ChangePlan):
             change = change_of(plan, bench, self.launcher.log)
             if change is None:
-                self.close(run, "The bot was restarted before it was approved; ask again.")
+                self.close(run, "tsbot ended before it was approved; ask again.")
             else:
                 self.launcher.change(asked, change, bench, gate)
         elif run.begun:
@@ -122,7 +128,7 @@ class Recovery:
         event = ev.RunInterrupted(
             run_id=run.run_id,
             at=self.launcher.clock.now(),
-            sentence=f"The bot died {in_short(past)}; nothing goes on until somebody decides.",
+            sentence=f"tsbot died {in_short(past)}; nothing goes on until somebody decides.",
             findings=found.findings,
             offers=tuple(offers(past, found)),
             wakes=self._deciders(run),
@@ -157,7 +163,7 @@ class Recovery:
         if decision is not Decision.ABANDON:
             require_intact(self.launcher.log)
         bench = choose(self.benches, asked.target)
-        if not is_free(bench):
+        if self.launcher.claims.alive(run.run_id) or not is_free(bench):
             raise Refused("busy", f"Another tsbot works on {asked.target}, or it can't be asked.")
         found = survey(past, bench)
         require_answers(found, decision)
@@ -230,19 +236,19 @@ def account(run: Unfinished, turned: bool | None = None) -> str:
     past = run.past
     if past is None:
         begun = run.begun
-        what = f"The bot died in the middle of: {begun[-1].intent}" if begun else "The bot died"
+        what = f"tsbot died in the middle of: {begun[-1].intent}" if begun else "tsbot died"
         return f"{what}. Nothing has to be taken back; ask again."
     if isinstance(past.plan, ChangePlan):
         return _of_a_change(past, past.plan)
     if turned is None:
         turned = past.turned or (None if StepName.CUT_OVER in past.begun else False)
     left = left_behind(past.plan, standing(run.events), turned=turned, paused=armable(past))
-    where = f"The bot died {in_short(past)}; nothing goes on, and nothing was taken back."
+    where = f"tsbot died {in_short(past)}; nothing goes on, and nothing was taken back."
     return f"{where} {left}"
 
 
 def _of_a_change(past: Past, plan: ChangePlan) -> str:
-    where = f"The bot died {in_short(past)}; nothing goes on, and nothing was taken back."
+    where = f"tsbot died {in_short(past)}; nothing goes on, and nothing was taken back."
     if not past.destructive:
         return f"{where} Nothing has to be taken back; ask again."
     down = " ".join(a.name for a in plan.applications)

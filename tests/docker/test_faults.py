@@ -198,7 +198,7 @@ def test_without_the_audit_log_no_further_step_begins_and_all_is_undone(
         assert f"owed entry: {finished.run_id} {owed}" in finished.output
     assert "Turn restoring off" not in finished.output.split("owed entry")[1]
     assert installation.audit("verify")[0] == 0
-    # The claim could not be given back either; the next run would take it over in a minute.
+    # The claim could not be given back either; the next run would take it over.
     give_back_claim(installation, finished.run_id)
 
 

@@ -91,6 +91,25 @@ def test_a_guest_on_the_approvers_list_does_not_cancel(lasting: Run) -> None:
     assert lasting.outcome == ""
 
 
+def test_an_approver_who_left_the_group_a_moment_ago_does_not_cancel(lasting: Run) -> None:
+    office = lasting.office
+    group = office.workspace.usergroup("dba")
+    pressed(lasting, "dan")  # the bot has just asked who is in the group
+    with office.workspace.lock:
+        group.users.remove(office["cho"].id)
+    try:
+        assert "or on the approvers' list" in pressed(lasting, "cho")
+    finally:
+        group.users.append(office["cho"].id)
+    assert lasting.outcome == ""
+
+
+def test_who_asked_cancels_even_where_slack_does_not_say_who_approves(run: Run) -> None:
+    run.office.workspace.faults.fail("usergroups.users.list")
+    assert pressed(run, "ana") == WITHDRAWN.format(run.id)
+    assert run.ended() == "cancelled"
+
+
 @pytest.mark.parametrize("name", ["ana", "cho"])
 def test_the_requester_and_approvers_cancel_with_the_button(run: Run, name: str) -> None:
     assert pressed(run, name) == WITHDRAWN.format(run.id)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bot.adapters.audit_log.file import AuditFile
 from bot.adapters.audit_log.log import SqliteAuditLog
+from bot.adapters.audit_log.marks import RunMarks
 from bot.adapters.audit_log.rows import Clean
 from bot.adapters.audit_log.tables import SqliteClaims, SqliteDeadlines, SqliteDeliveries
 from bot.core.ports.time import Clock
@@ -39,10 +40,12 @@ class AuditStore:
     ) -> None:
         self._file = AuditFile(Path(path), writable=writable, busy_timeout=busy_timeout)
         self.log = SqliteAuditLog(self._file, clock, clean or Secrets().clean)
-        self.claims = SqliteClaims(self._file)
+        self._marks = RunMarks(Path(path))
+        self.claims = SqliteClaims(self._file, self._marks)
         self.deliveries = SqliteDeliveries(self._file, clock)
         self.deadlines = SqliteDeadlines(self._file)
 
     def close(self) -> None:
-        """Close the file; every later write raises AuditUnavailable."""
+        """Close the file; every later write raises AuditUnavailable, and no run counts as alive."""
         self._file.close()
+        self._marks.close()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from bot.adapters.audit_log.file import AuditFile
+from bot.adapters.audit_log.marks import RunMarks
 from bot.core.audit import Claim, Deadline
-from bot.core.errors import Refused
+from bot.core.errors import AuditUnavailable, Refused
 from bot.core.ports.time import Clock
 from bot.core.when import format_utc
 
@@ -17,15 +18,28 @@ REMEMBERED = timedelta(days=7)
 class SqliteClaims:
     """Implements the port Claims."""
 
-    def __init__(self, file: AuditFile) -> None:
-        self._file = file
+    def __init__(self, file: AuditFile, marks: RunMarks) -> None:
+        self._file, self._marks = file, marks
 
     def take(self, claim: Claim) -> None:
-        """Claim a target; again for the same run changes nothing.
+        """Claim a target for a run of this process; again for the same run keeps the first claim.
 
         Raises:
-            Refused: another run holds it; the sentence says which and since when.
+            Refused: another run holds it; the sentence says which and since when. Or another
+                process works on this run.
         """
+        self._marks.put(claim.run_id)  # first: no claim of a living process is without its mark
+        try:
+            self._insert(claim)
+        except (Refused, AuditUnavailable):
+            self._marks.remove(claim.run_id)
+            raise
+
+    def alive(self, run_id: str) -> bool:
+        """Whether a process works on a run."""
+        return self._marks.alive(run_id)
+
+    def _insert(self, claim: Claim) -> None:
         with self._file.writing() as db:
             row = next(db.table("claims").rows_where("target = ?", [claim.target]), None)
             if row is None:
@@ -46,6 +60,7 @@ class SqliteClaims:
         """Give the claim back; no effect where another run holds it."""
         with self._file.writing() as db:
             db.table("claims").delete_where("target = ? AND run_id = ?", [target, run_id])
+        self._marks.remove(run_id)
 
     def held(self) -> tuple[Claim, ...]:
         """Return all claims, by target."""

@@ -65,7 +65,7 @@ class SlackPresenter:
 
         Args:
             run_id: the run.
-            channel: where its card is.
+            channel: where its card is, or where it was asked for.
             ts: of the card; empty posts a new one.
             events: oldest first.
         """
@@ -75,18 +75,21 @@ class SlackPresenter:
         if view is None:
             return
         with self._lock:
+            shown = self._keep(_Shown(view, self._place(channel)))
             if ts:
-                self._outbox.adopt(channel, run_id, ts)
-            self._keep(_Shown(view, channel))
-            self._paint(self._runs[run_id])
+                self._outbox.adopt(shown.channel, run_id, ts)
+            self._paint(shown)
 
     def _folded(self, event: ev.Event) -> _Shown:
         before = self._runs.get(event.run_id)
         view = fold(before.view if before else None, event)
-        asked_in = view.channel if view.channel not in ("", CLI) else self._default
+        asked_in = self._place(view.channel)
         return self._keep(
             _Shown(view, before.channel if before and before.view.channel else asked_in)
         )
+
+    def _place(self, channel: str) -> str:
+        return self._default if channel in ("", CLI) else channel
 
     def _keep(self, shown: _Shown) -> _Shown:
         self._runs[shown.view.run_id] = shown

@@ -44,11 +44,16 @@ class Claims(Protocol):
     """One piece of work a target."""
 
     def take(self, claim: Claim) -> None:
-        """Claim a target.
+        """Claim a target for a run of this process; again for the same run keeps the first claim.
 
         Raises:
-            Refused: another run holds it; the sentence says which and since when.
+            Refused: another run holds it; the sentence says which and since when. Or another
+                process works on this run.
         """
+        ...
+
+    def alive(self, run_id: str) -> bool:
+        """Whether a process works on a run: claims outlive theirs, this ends with it."""
         ...
 
     def release(self, target: str, run_id: str) -> None:

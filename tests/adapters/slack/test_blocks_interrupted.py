@@ -10,7 +10,7 @@ from tests.core.run_samples import RUN, START
 EVENT = RunInterrupted(
     run_id=RUN,
     at=START,
-    sentence="The bot died in the middle of “Restore the dump”.",
+    sentence="tsbot died in the middle of “Restore the dump”.",
     findings=("application <!channel> is DOWN", "tsdb is the old database"),
     offers=(Decision.RESUME, Decision.ABANDON),
     wakes=("U0ANA", "S0DBA"),
