@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from bot.core import events as ev
 from bot.core.change_plan import ChangePlan
-from bot.core.models import Facts
-from bot.core.plan import SPECS, TURNING, Plan, StepName
+from bot.core.models import Decision, Facts
+from bot.core.plan import COPY, SPECS, TURNING, Plan, StepName
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Past:
         facts: what those that ended well have left.
         intents: what was written down before each that was begun.
         approved: the digest that was approved last, empty for none.
-        broken: the step that failed or whose taking back had begun, so that there is nothing to
-            go on with; empty for none.
+        broken: the step that failed or whose taking back had begun, and nothing was gone on with
+            since, so that there is nothing to go on with; empty for none.
     """
 
     plan: Plan | ChangePlan
@@ -61,9 +61,12 @@ def past_of(events: Sequence[ev.Event]) -> Past | None:
     begun: dict[StepName, None] = {}
     facts: dict[StepName, Facts] = {}
     intents: dict[StepName, Facts] = {}
-    broken = ""
+    broken, anew = "", False
     for event in events:
-        if isinstance(event, ev.StepStarted) and event.step is not StepName.PREFLIGHT:
+        if isinstance(event, ev.DecisionTaken):
+            anew = event.decision is Decision.RESUME
+        elif isinstance(event, ev.StepStarted) and event.step is not StepName.PREFLIGHT:
+            broken, anew = "", False
             begun[event.step] = None
             facts.pop(event.step, None)
             intents[event.step] = event.facts
@@ -72,7 +75,8 @@ def past_of(events: Sequence[ev.Event]) -> Past | None:
         elif isinstance(event, ev.StepFailed) and TURNING.isdisjoint(facts):
             broken = SPECS[event.step].title
         elif isinstance(event, ev.StepUndone):
-            broken = SPECS[event.step].title
+            if not (anew and event.step in COPY):  # half a copy goes so that it is made anew
+                broken = SPECS[event.step].title
             if event.ok:
                 begun.pop(event.step, None)
                 facts.pop(event.step, None)

@@ -20,7 +20,8 @@ from bot.core.toc import NO_TOC, Toc
 from bot.core.walk import Walk
 
 _CRON_UNKNOWN = (
-    "the dump can no longer be read, so that pg_cron's jobs, if it holds any, are not restored"
+    "the dump is gone, or is another one now, so that pg_cron's jobs, if it holds any, are not "
+    "restored"
 )
 
 
@@ -70,19 +71,34 @@ class ResumedRestore(_TakenUp):
     def _run(self, lease: Lease) -> Ending:
         walk = self._take_up(lease)
         work = walk.work
+        plan = work.plan if work.turned else self._from_the_same_dump(work.plan)
         work.toc, work.manifest = self._read(work)
         if work.toc is NO_TOC and StepName.CUT_OVER not in work.facts:
             walk.late.append(_CRON_UNKNOWN)
         if work.turned or self.past.destructive:
-            self._require_approved(work)
+            self._require_approved(work, plan)
             walk.approved = True
         else:
-            work.plan = self._again(work.plan)
+            work.plan = plan
         if not work.turned and StepName.PG_RESTORE not in work.facts:
             self._clear(walk)
         walk.adopt(self.past.cut_off)
         walk.through(stages(work.plan))
         return self._verdict(walk)
+
+    def _from_the_same_dump(self, plan: Plan) -> Plan:
+        """Return the plan as it would be now.
+
+        Raises:
+            StepFailed: the file holds other bytes; nothing of them was looked at before.
+        """
+        now = self._again(plan)
+        if now.backup.sha256 != plan.backup.sha256:
+            raise StepFailed(
+                f"{plan.backup.file.name} is another dump than the one this run was about; ask "
+                "again"
+            )
+        return now
 
     def _read(self, work: Work) -> tuple[Toc, Manifest]:
         """Read the dump once more, as much of it as is needed from here on.
@@ -90,6 +106,8 @@ class ResumedRestore(_TakenUp):
         Once the databases have changed places applications and jobs must come back without it.
         """
         path = work.plan.backup.file.path
+        if work.turned and not self._is_unchanged(work):
+            return NO_TOC, NO_MANIFEST
         try:
             toc = work.dump.toc(path)
             if StepName.ANALYZE in work.facts:
@@ -102,12 +120,20 @@ class ResumedRestore(_TakenUp):
                 return NO_TOC, NO_MANIFEST
             raise
 
-    def _require_approved(self, work: Work) -> None:
+    def _is_unchanged(self, work: Work) -> bool:
+        """Whether the dump is there still and was not touched; applications wait for no hash."""
+        backup = work.plan.backup
+        try:
+            file = self.bench.backups.find(backup.file.name)
+            return self.bench.backups.look(file, work.dump).stamp == backup.stamp
+        except Refused:
+            return False
+
+    def _require_approved(self, work: Work, now: Plan) -> None:
         """Raise StepFailed where what was approved is not what is there."""
         if work.turned:
             return
         plan = work.plan
-        now = self.bench.preflight.again(plan)
         gone = StepName.DROP_DATABASE in self.past.begun and now.live is None
         same = replace(now, applications=plan.applications, live=plan.live if gone else now.live)
         if self.past.approved != same.digest():

@@ -86,6 +86,19 @@ def test_what_was_taken_back_was_never_begun_and_nothing_can_be_gone_on_with() -
     assert StepName.CREATE_DATABASE not in back.begun
 
 
+def test_half_a_copy_that_goes_so_that_it_is_made_anew_breaks_nothing() -> None:
+    resumed = (
+        *through(StepName.EXTENSIONS),
+        ev.DecisionTaken(run_id=RUN, at=after(9), person=BEN, decision=Decision.RESUME),
+        undone(StepName.CREATE_DATABASE),
+    )
+    assert past(*resumed).broken == ""
+    again = (*resumed, begun(StepName.CREATE_DATABASE), done(StepName.CREATE_DATABASE))
+    assert past(*again).broken == ""
+    assert past(*again, undone(StepName.CREATE_DATABASE)).broken == "Create database"
+    assert past(*resumed, undone(StepName.STOP_APPLICATIONS)).broken == "Stop applications"
+
+
 def test_what_could_not_be_taken_back_still_stands() -> None:
     step = StepName.STOP_APPLICATIONS
     assert past(begun(step), done(step), undone(step, ok=False)).begun == (step,)

@@ -14,10 +14,12 @@ from bot.adapters.postgres import PostgresCluster, PostgresDatabase
 from bot.core.audit import Phase
 from bot.core.cron import CronJob
 from bot.core.errors import DatabaseRefused
+from bot.core.plan import StepName
 from tests.docker.containers import DatabaseContainer
 from tests.docker.dumps import take_dump
 from tests.docker.environment import Prepared
 from tests.docker.sample import DATABASE, create_sample
+from tests.docker.trial import BEFORE, Point, Trial
 from tests.docker.tsbot import Finished, Installation, age, installed
 
 SOURCE = "source"
@@ -174,3 +176,19 @@ def test_a_database_without_pg_cron_has_no_jobs(
 ) -> None:
     database = PostgresCluster(shared_database.dsn()).database(scratch_database)
     assert database.cron_jobs() == ()
+
+
+def test_jobs_run_again_also_where_the_dump_with_their_history_is_gone_by_then(
+    installation: Installation, dump: str
+) -> None:
+    """The last of this file: the restored database has no history."""
+    path = f"/backup/{dump}"
+    trial = Trial(installation, dump, "", {})
+    ended = trial.run(Point(StepName.JOBS, BEFORE), lambda: trial.database.exec("rm", path))
+    assert ended.happened
+    assert "2 jobs of pg_cron run again, but what they ran before is not restored" in (
+        ended.run.sentence
+    )
+    assert ended.run.outcome == "failed"
+    active = [(name, runs) for _, name, _, _, runs in installation.database.rows(DATABASE, JOBS)]
+    assert active == [("tick", True), ("nightly", True), ("off", False)]

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.core.audit import Entry, Phase
 from bot.core.plan import StepName
 from bot.core.steps import coming_back
 from tests.docker.environment import Prepared
@@ -77,6 +78,13 @@ def test_a_server_killed_after_the_names_moved_serves_the_restored_database(
     moment = "rename" if step is StepName.CUT_OVER else BEFORE
     ended = trial.run(Point(step, moment), lambda: kill(trial))
     trial.assert_restored(ended)
+    noted = [entry.draft.detail["facts"] for entry in ended.entries if _begins_the_cut_over(entry)]
+    # what a rollback will tell approvers is what was so before the names moved
+    assert noted == noted[:1] * (2 if step is StepName.CUT_OVER else 1)
+
+
+def _begins_the_cut_over(entry: Entry) -> bool:
+    return (entry.draft.action, entry.draft.phase) == (StepName.CUT_OVER, Phase.INTENT)
 
 
 @pytest.mark.fault("PostgreSQL killed")

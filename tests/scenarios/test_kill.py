@@ -149,6 +149,22 @@ def test_a_waiting_gate_goes_on_on_the_same_message_with_its_votes(
     before.assert_safe(run, restored=True)
 
 
+@pytest.mark.fault("SIGKILL of the bot in a restore and at the gate of the resumed one")
+def test_a_resumed_run_that_is_killed_again_waits_on_at_its_gate(office: Office) -> None:
+    before = Before.look(office)
+    run = killed(office, Point(StepName.PG_RESTORE, WHILE))
+    with office.process():
+        told(run)
+        decide(run, RESUME, "ana")
+        run.until(lambda: run.gates, "a gate", RESTORED_S)
+    with office.process():
+        run.vote(office["cho"])
+        assert run.ended(RESTORED_S) == "succeeded", run.sentence
+        run.closed("approved: approved by cho")
+    assert (len(run.gates), len(run.log("interrupted"))) == (1, 1)
+    before.assert_safe(run, restored=True)
+
+
 @pytest.mark.fault("SIGKILL of the bot in a rollback, right after the names were exchanged")
 def test_a_rollback_that_was_killed_is_gone_on_with(office: Office) -> None:
     before = Before.look(office)

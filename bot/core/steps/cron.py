@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bot.core.cron import CronJob
-from bot.core.errors import DatabaseRefused, StepFailed
+from bot.core.errors import DatabaseRefused, DatabaseUnavailable, StepFailed, TsbotError
 from bot.core.plan import StepName
 from bot.core.steps.database import PG_CRON
 from bot.core.steps.pg_restore import bound_to_cron, run_pg_restore
@@ -77,12 +77,12 @@ def rearm_cron(work: Work) -> list[int]:
         The ids of the jobs re-armed.
 
     Raises:
-        StepFailed: the history does not fit; the jobs run all the same.
+        StepFailed: the history cannot be restored; the jobs run all the same.
     """
     if not (_wanted(work) and _at_home(work)):
         return []
     # First: a run that begins now would take the number of one in the dump.
-    complaint, tail = _restore_history(work)
+    complaint, tail = _try_history(work)
     wanted = [n for n in work.learned(StepName.CUT_OVER, PAUSED) if isinstance(n, int)]
     armed = list(work.live.set_cron_active(wanted, True))
     if complaint:
@@ -115,6 +115,16 @@ def _history(entry: TocEntry) -> bool:
     """Whether an entry is pg_cron's and neither the extension nor its jobs."""
     jobs = (entry.kind, entry.name) == ("TABLE DATA", "job")
     return bound_to_cron(entry) and not entry.extension and not jobs
+
+
+def _try_history(work: Work) -> tuple[str, str]:
+    """Restore the history, or say why not: the dump may have been rotated away by now."""
+    try:
+        return _restore_history(work)
+    except DatabaseUnavailable:
+        raise  # nor can the jobs be armed; the step is done again when the server is back
+    except TsbotError as error:
+        return str(error), ""
 
 
 def _restore_history(work: Work) -> tuple[str, str]:

@@ -17,7 +17,7 @@ def _intent(work: Work) -> Intent:
     plan = work.plan
     live = plan.target.database
     noted = work.intents.get(StepName.CUT_OVER)
-    if work.found_turned and noted:  # what was so before the renames can be asked no more
+    if work.turned and noted:  # what was so before the renames can be asked no more
         return Intent(f"finish the cut-over: {live} is the restored database already", noted)
     facts: Facts = {
         "side_oid": work.side_oid(),

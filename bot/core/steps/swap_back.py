@@ -48,7 +48,7 @@ def _swap(work: ChangeWork) -> _Swap:
 
 def _intent(work: ChangeWork) -> Intent:
     swap = _swap(work)
-    if work.found_turned and StepName.SWAP_BACK in work.intents:
+    if work.turned and StepName.SWAP_BACK in work.intents:
         # what the databases were before is in the log; now they would say something else
         return Intent(f"let clients into {swap.live} again", work.intents[StepName.SWAP_BACK])
     facts: Facts = {"side_oid": swap.kept_oid}
