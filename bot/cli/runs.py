@@ -139,7 +139,7 @@ def _decide(parts: Base, run: Unfinished, decision: Decision, *, yes: bool) -> i
     if decision is not Decision.ABANDON:
         require_intact(parts.store.log)
     bench = choose(parts.benches, asked.target)
-    _require_dead(parts, run, bench)
+    _require_dead(parts, run, bench, decision)
     found = survey(past, bench)
     require_answers(found, decision)
     if decision not in offers(past, found):
@@ -168,12 +168,17 @@ def _decide(parts: Base, run: Unfinished, decision: Decision, *, yes: bool) -> i
     return EXIT_OK if finished.outcome in good else EXIT_FAILED
 
 
-def _require_dead(parts: Base, run: Unfinished, bench: Bench) -> None:
-    """Raise Refused where the run's process lives, or another run has taken the target."""
+def _require_dead(parts: Base, run: Unfinished, bench: Bench, decision: Decision) -> None:
+    """Raise Refused where the run's process lives, or another run has taken the target.
+
+    Who abandons a run touches nothing on the server, which may be away, or keep a dead one's lock.
+    """
     held = [c for c in parts.store.claims.held() if c.target == bench.target.name]
     if held and held[0].run_id != run.run_id:
         raise Refused("taken_over", f"Run {held[0].run_id} has taken {bench.target.name} since.")
-    if parts.store.claims.alive(run.run_id) or not is_free(bench):
+    if parts.store.claims.alive(run.run_id):
+        raise Refused("at_work", f"Run {run.run_id} is at work.")
+    if decision is not Decision.ABANDON and not is_free(bench):
         raise Refused("at_work", f"Run {run.run_id} is at work, or PostgreSQL can't be asked.")
 
 

@@ -89,7 +89,7 @@ class Claiming:
 def is_free(bench: Bench) -> bool:
     """Whether nobody holds the target's lock; every run that came to a plan holds it."""
     try:
-        with Lease(bench.target, bench.cluster):
+        with Lease(bench.target, bench.cluster, patience=0):
             return True
     except (Refused, DatabaseUnavailable):
         return False

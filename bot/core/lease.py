@@ -10,13 +10,23 @@ from bot.core.errors import DatabaseRefused, Refused
 from bot.core.models import Target
 from bot.core.ports import Cluster
 
+PATIENCE = 2.0
+"""Seconds to wait for the lock: whoever looks whether a run lives takes it for an instant."""
+
 
 @dataclass
 class Lease:
-    """Holds the lock of one target as long as the context lasts."""
+    """Holds the lock of one target as long as the context lasts.
+
+    Args:
+        target: whose.
+        cluster: where.
+        patience: seconds to wait for whoever holds it.
+    """
 
     target: Target
     cluster: Cluster
+    patience: float = PATIENCE
     _held: ExitStack = field(default_factory=ExitStack, init=False)
 
     def __enter__(self) -> Lease:
@@ -38,10 +48,11 @@ class Lease:
             Refused: another bot works on this database.
         """
         self._held.close()
-        lock = self.cluster.advisory_lock(f"tsbot:{self.target.database}")
+        lock = self.cluster.advisory_lock(f"tsbot:{self.target.database}", self.patience)
         try:
             self._held.enter_context(lock)
         except DatabaseRefused as error:
             raise Refused(
-                "busy", f"another tsbot works on {self.target.database}; wait until it is done."
+                "busy",
+                f"another tsbot works on {self.target.database}; wait until it is done. ({error})",
             ) from error

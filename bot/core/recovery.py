@@ -96,10 +96,12 @@ class Recovery:
 
     def _doubtful(self, run: Unfinished, past: Past, bench: Bench) -> bool:
         """Whether going on would be on the word of a log that somebody has changed, or in vain:
-        after a reboot the bot may be there before the server with the copy is."""
+        after a reboot the bot may be there before the server with the copy is, and the server may
+        keep the lock of a host that is gone for a minute."""
         if not run.begun:
             return False
-        return not self.launcher.log.verify().intact or not survey(past, bench).asked
+        intact = self.launcher.log.verify().intact
+        return not (intact and survey(past, bench).asked and is_free(bench))
 
     def _waits(self, run: Unfinished) -> OpenGate | None:
         """Return the gate that the run still stands at."""
@@ -163,7 +165,9 @@ class Recovery:
         if decision is not Decision.ABANDON:
             require_intact(self.launcher.log)
         bench = choose(self.benches, asked.target)
-        if self.launcher.claims.alive(run.run_id) or not is_free(bench):
+        if self.launcher.claims.alive(run.run_id):
+            raise Refused("busy", f"Another process works on run {run.run_id}.")
+        if decision is not Decision.ABANDON and not is_free(bench):
             raise Refused("busy", f"Another tsbot works on {asked.target}, or it can't be asked.")
         found = survey(past, bench)
         require_answers(found, decision)

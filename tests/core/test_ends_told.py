@@ -91,7 +91,7 @@ def test_a_run_taken_up_again_that_armed_all_leaves_nothing_waiting(log: AuditLo
 
 
 def test_a_refresh_that_breaks_off_says_so(log: AuditLog) -> None:
-    def broken(_: str) -> None:
+    def broken(_: str, __: float) -> None:
         raise KeyError("unforeseen")
 
     bench: Any = SimpleNamespace(

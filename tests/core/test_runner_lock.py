@@ -21,7 +21,7 @@ def ending(error: Exception, *, at_the_end: bool) -> ev.RunFinished:
     """End a run that does nothing, under a lock that breaks as it is taken or given back."""
 
     @contextmanager
-    def lock(key: str) -> Iterator[None]:
+    def lock(key: str, wait: float) -> Iterator[None]:
         if not at_the_end:
             raise error
         yield

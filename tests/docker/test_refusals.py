@@ -244,7 +244,7 @@ def test_a_second_restore_is_refused_while_one_waits_for_its_answer(
     assert (entry.draft.action, entry.draft.status) == ("command", "refused")
     assert str(entry.draft.detail["sentence"]) in second.output
     assert first.finish().outcome.draft.run_id in second.output
-    assert elsewhere.startswith("another tsbot works on ecoanp; wait until it is done.")
+    assert elsewhere.startswith("another tsbot works on ecoanp; wait until it is done. (the lock ")
 
 
 @pytest.mark.fault("PostgreSQL away")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from psycopg.rows import class_row
 
 from bot.adapters.postgres import (
+    advisory,
     databases,
     extension,
     files,
@@ -217,23 +218,27 @@ class PostgresCluster(ServerSurroundings):
             connection.execute("CHECKPOINT")
 
     @contextmanager
-    def advisory_lock(self, key: str) -> Iterator[None]:
+    def advisory_lock(self, key: str, wait: float = 0) -> Iterator[None]:
         """Hold a session advisory lock on a direct connection.
 
         It is gone where PostgreSQL restarts or the connection breaks; leaving is quiet then.
 
+        Args:
+            key: its name.
+            wait: seconds to wait for whoever holds it.
+
         Raises:
-            DatabaseRefused: somebody else holds it.
+            DatabaseRefused: another superuser's session holds it; others' are ended.
         """
         with self._connector.session(lock_timeout=LOCK_TIMEOUT) as connection:
-            sessions.lock(connection, key)
+            advisory.lock(connection, key, wait)
             pid = connection.info.backend_pid
             self._held.add(pid)
             try:
                 yield
             finally:
                 self._held.discard(pid)
-                sessions.unlock(connection, key)
+                advisory.unlock(connection, key)
 
     @contextmanager
     def marked_session(self, application: str) -> Iterator[None]:

@@ -32,6 +32,10 @@ _FIXED = {
     "IntervalStyle": "postgres",
     "default_transaction_read_only": "off",
     "idle_session_timeout": "0",
+    # A host that lost its power would keep its locks for hours; over a Unix socket these do nothing
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
 }
 
 _KEEPALIVES = {

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Collection
-from contextlib import suppress
 
-import psycopg
 from psycopg.rows import class_row
 
 from bot.adapters.postgres.connection import Connection
-from bot.core.errors import DatabaseRefused
 from bot.core.models import Session
 
 LAUNCHER = "TimescaleDB Background Worker Launcher"
 """The application_name of TimescaleDB's launcher, one for the server."""
-
-LOCK_NOT_AVAILABLE = "55P03"
 
 TERMINATE_TIMEOUT = 5.0
 """Seconds that sessions told to end are waited for."""
@@ -77,29 +71,3 @@ def _wait_for_end(connection: Connection, pids: list[int]) -> int:
             break  # the caller meets it again: a rename refuses while sessions are left
         time.sleep(0.01)
     return len(pids)
-
-
-def lock(connection: Connection, key: str) -> None:
-    """Take a session advisory lock on this connection.
-
-    Raises:
-        DatabaseRefused: another session holds it.
-    """
-    row = connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", [lock_key(key)])
-    if row.fetchone() != (True,):
-        raise DatabaseRefused(f"another session holds the lock {key}", LOCK_NOT_AVAILABLE)
-
-
-def unlock(connection: Connection, key: str) -> None:
-    """Give the lock back; a session that is gone has given it back already.
-
-    Closing alone would not do: PostgreSQL notices a moment later, and who asks for the lock
-    meanwhile is refused.
-    """
-    with suppress(psycopg.Error):
-        connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", [lock_key(key)])
-
-
-def lock_key(key: str) -> int:
-    """Return the 64-bit number an advisory lock of this name goes by."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], signed=True)

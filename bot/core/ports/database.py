@@ -275,11 +275,15 @@ class Cluster(Surroundings, Protocol):
         """CHECKPOINT, so that a restart is short."""
         ...
 
-    def advisory_lock(self, key: str) -> AbstractContextManager[None]:
+    def advisory_lock(self, key: str, wait: float = 0) -> AbstractContextManager[None]:
         """Hold a session advisory lock on a direct connection.
 
+        Args:
+            key: its name.
+            wait: seconds to wait for whoever holds it.
+
         Raises:
-            DatabaseRefused: somebody else holds it.
+            DatabaseRefused: another superuser's session holds it; others' are ended.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.adapters.postgres.sessions import lock_key
+from bot.adapters.postgres.advisory import lock_key
 from bot.adapters.postgres.settings import split_list
 
 

@@ -1,13 +1,17 @@
 """Sessions seen, marked and ended, and locks."""
 
 import secrets
+import threading
+import time
 from contextlib import ExitStack, suppress
+from typing import LiteralString
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from bot.adapters.postgres import PostgresCluster
+from bot.adapters.postgres.advisory import lock_key
 from bot.core.errors import DatabaseRefused
 from bot.core.worker_ladder import SCHEDULER, workers_of
 from tests.docker.containers import DatabaseContainer
@@ -117,3 +121,74 @@ def test_a_client_that_calls_itself_the_scheduler_is_none(
         found = cluster.sessions(scratch_database)
         assert [s.application for s in found] == [f"client {SCHEDULER}"]
         assert workers_of(scratch_database, found).scheduler is None
+
+
+def test_whoever_is_no_superuser_does_not_keep_us_from_a_lock_by_holding_it_or_queueing_for_it(
+    cluster: PostgresCluster, shared_database: DatabaseContainer, ordinary: str
+) -> None:
+    key, ours = secrets.token_hex(4), shared_database.dsn()
+    with ExitStack() as stack:
+        user = psycopg.conninfo.conninfo_to_dict(ordinary)["user"]
+        intruders = [
+            stack.enter_context(psycopg.connect(shared_database.dsn(user=str(user))))
+            for _ in range(2)
+        ]
+        for intruder in intruders:
+            intruder.autocommit = True
+        intruders[0].execute("SELECT pg_advisory_lock(%s)", [lock_key(key)])
+        queueing = threading.Thread(target=_queue, args=(intruders[1], key))
+        queueing.start()
+        with psycopg.connect(ours, autocommit=True) as looking:
+            _wait_for(looking, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", 2)
+        with cluster.advisory_lock(key):
+            queueing.join()
+        for intruder in intruders:
+            with pytest.raises(psycopg.OperationalError):
+                intruder.execute("SELECT 1")
+
+
+def _queue(connection: psycopg.Connection, key: str) -> None:
+    with suppress(psycopg.OperationalError):
+        connection.execute("SELECT pg_advisory_lock(%s)", [lock_key(key)])
+
+
+def _wait_for(connection: psycopg.Connection, count: LiteralString, at_least: int) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        row = connection.execute(count).fetchone()
+        if row is not None and row[0] >= at_least:
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_who_waits_for_a_lock_gets_it_when_it_is_given_back(
+    cluster: PostgresCluster, shared_database: DatabaseContainer
+) -> None:
+    key, another = secrets.token_hex(4), PostgresCluster(shared_database.dsn())
+    with ExitStack() as stack:
+        stack.enter_context(cluster.advisory_lock(key))
+        timer = threading.Timer(0.5, stack.close)
+        timer.start()
+        with another.advisory_lock(key, wait=10):
+            timer.join()
+
+
+def test_who_does_not_get_a_lock_is_told_who_holds_it(
+    cluster: PostgresCluster, shared_database: DatabaseContainer
+) -> None:
+    key = secrets.token_hex(4)
+    another = PostgresCluster(shared_database.dsn(), application_name="tsbot-elsewhere")
+    with (
+        another.advisory_lock(key),
+        pytest.raises(DatabaseRefused, match="is held by tsbot-elsewhere of postgres from"),
+        cluster.advisory_lock(key),
+    ):
+        pass
+
+
+def test_the_server_does_not_keep_the_lock_of_a_host_that_lost_its_power(
+    cluster: PostgresCluster,
+) -> None:
+    with cluster._connector.session() as connection:
+        assert connection.execute("SHOW tcp_keepalives_idle").fetchone() == ("30",)
