@@ -1,4 +1,4 @@
-"""A database's own grants, limit and settings, to be carried over to the one that replaces it."""
+"""A database's owner, grants, limit and settings, for the one that replaces it."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ class DatabaseSettings:
         limit: of connections, -1 for none.
         grants: role (None for PUBLIC), privilege and whether it may be passed on; None where
             nothing was ever granted or revoked.
+        owner: the database's own, empty to leave it to whoever has it.
     """
 
     stored: tuple[StoredSetting, ...] = ()
     limit: int = -1
     grants: tuple[DatabaseGrant, ...] | None = None
+    owner: str = ""

@@ -55,7 +55,8 @@ def create(
     """Create a database from template0, which no image has installed an extension into.
 
     Nobody but superusers can connect to it until `settings.apply` lets them: the live database may
-    keep people out who would read or plant something here while it is being restored.
+    keep people out who would read or plant something here while it is being restored. So it is ours
+    until then: an owner could lift the limit.
 
     Raises:
         DatabaseRefused: the name is too long, or PostgreSQL refuses.
@@ -77,7 +78,6 @@ def create(
 
 
 def _options(like: DatabaseFacts, server_version: int) -> Iterator[sql.Composable]:
-    yield sql.SQL("OWNER {}").format(sql.Identifier(like.owner))
     yield sql.SQL("ENCODING {}").format(sql.Literal(like.encoding))
     if server_version >= 150000:  # before, libc was the only one
         yield sql.SQL("LOCALE_PROVIDER {}").format(sql.Identifier(like.locale_provider))

@@ -1,4 +1,4 @@
-"""What a plain pg_dump leaves out: a database's grants, its limit, its settings and its roles'."""
+"""What a plain pg_dump leaves out: a database's owner, grants, limit, settings and its roles'."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ def read(connection: Connection, name: str) -> DatabaseSettings | None:
     if own[1]:
         grants = tuple(DatabaseGrant(*row) for row in connection.execute(_GRANTS, [name]))
     limit = own[0] if own[0] >= -1 else -1  # -2: its DROP was interrupted
-    return DatabaseSettings(stored, limit, grants)
+    return DatabaseSettings(stored, limit, grants, owner=own[2])
 
 
 def apply(connection: Connection, name: str, settings: DatabaseSettings) -> None:
     """Give a database these settings, in one transaction; those it has beyond them stay."""
     with connection.transaction():
         own = connection.execute(_OWN_SETTINGS, [name]).fetchone()
-        owner = own[2] if own is not None else ""
+        owner = settings.owner or (own[2] if own is not None else "")
         for statement in _statements(sql.Identifier(name), owner, settings):
             connection.execute(statement)
 
@@ -88,6 +88,8 @@ def _statements(
 ) -> Iterator[sql.Composed]:
     for stored in settings.stored:
         yield _setting(database, stored)
+    if settings.owner:
+        yield sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, sql.Identifier(owner))
     limit = sql.Literal(settings.limit)
     yield sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(database, limit)
     if settings.grants is not None:

@@ -238,8 +238,8 @@ class Cluster(Surroundings, Protocol):
         ...
 
     def create_database(self, name: str, like: DatabaseFacts | None, comment: str) -> DatabaseFacts:
-        """Create a database from template0 with the owner, encoding, locale and tablespace of
-        ``like``, and set its comment; only superusers enter it before `apply_settings`."""
+        """Create a database from template0 with the encoding, locale and tablespace of ``like``,
+        and set its comment; only superusers own and enter it before `apply_settings`."""
         ...
 
     def drop_database(self, name: str) -> None:

@@ -48,7 +48,8 @@ def test_a_new_database_is_like_the_old_one(
         like = cluster.find_database(old)
         made = cluster.create_database(side, like, "run it's 1")
         assert like is not None
-        assert (made.owner, made.encoding, made.collate, made.ctype) == (role, "LATIN1", "C", "C")
+        assert (made.owner, made.encoding) == ("postgres", "LATIN1")
+        assert (made.collate, made.ctype) == ("C", "C")
         assert (made.locale_provider, made.tablespace) == ("libc", "pg_default")
         assert (made.name, made.comment, made.allows_connections) == (side, "run it's 1", True)
         assert made.size > 0
@@ -99,6 +100,35 @@ def test_only_superusers_enter_a_new_database_before_settings_are_carried_over(
     assert cluster.database_settings("there_was_none_before") is None
     cluster.apply_settings(side, DatabaseSettings())
     psycopg.connect(theirs).close()
+
+
+def test_not_even_the_owner_of_the_old_database_enters_the_new_one_before_that(
+    cluster: PostgresCluster,
+    shared_database: DatabaseContainer,
+    scratch_database: str,
+    side: str,
+    role: str,
+) -> None:
+    names = {"db": sql.Identifier(scratch_database), "role": sql.Identifier(role)}
+    with shared_database.connect() as connection:
+        connection.execute(sql.SQL("ALTER DATABASE {db} OWNER TO {role}").format(**names))
+        connection.execute(sql.SQL("ALTER ROLE {role} LOGIN PASSWORD 'their-own'").format(**names))
+    theirs = make_conninfo(shared_database.dsn(), user=role, password="their-own")
+    cluster.create_database(side, cluster.find_database(scratch_database), "")
+    with (
+        psycopg.connect(theirs, autocommit=True) as owner,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        owner.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT -1").format(sql.Identifier(side)))
+    with pytest.raises(psycopg.OperationalError, match="too many connections for database"):
+        psycopg.connect(make_conninfo(theirs, dbname=side))
+    carry(cluster, scratch_database, side)
+    made = cluster.find_database(side)
+    assert made is not None
+    assert made.owner == role
+    psycopg.connect(make_conninfo(theirs, dbname=side)).close()
+    cluster.drop_database(side)
+    cluster.drop_database(scratch_database)
 
 
 def test_a_database_comes_without_what_template1_holds(cluster: PostgresCluster, side: str) -> None:
