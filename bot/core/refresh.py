@@ -1,7 +1,8 @@
 """Refreshing continuous aggregates by hand: parents first, one statement each, history kept.
 
-The default window begins at the oldest chunk left of a view's source: before it, a refresh would
-recompute from nothing what retention has dropped.
+The default window begins at the oldest chunk left of a view's source, or behind the newest gap that
+the view alone has rows in: before it, a refresh would recompute from nothing what retention has
+dropped.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ class RefreshRun:
     def _window(
         self, database: Database, view: ContinuousAggregate
     ) -> tuple[datetime, datetime | None]:
-        oldest = database.oldest_chunk_start(view.source)
+        oldest = database.refreshable_from(view)
         if oldest is None:
             raise Refused(
                 "no_source_data",
@@ -154,9 +155,9 @@ class RefreshRun:
         if start < oldest:
             raise Refused(
                 "destroys_history",
-                f"The source of {view.full_name} begins at {_shown(oldest)}; refreshing from "
-                f"{_shown(start)} would remove what is older. Write from={oldest:%Y-%m-%d} or "
-                "later.",
+                f"The source of {view.full_name} is whole from {_shown(oldest)} on; refreshing "
+                f"from {_shown(start)} would remove what only the view still holds. Write "
+                f"from={oldest:%Y-%m-%d} or later.",
             )
         return start, self.request.end or self.bench.clock.now()
 

@@ -54,11 +54,6 @@ SELECT d.column_type::text
  WHERE v.view_schema = %s AND v.view_name = %s
 """
 
-_OLDEST_CHUNK = """
-SELECT min(range_start) FROM timescaledb_information.chunks
- WHERE hypertable_schema || '.' || hypertable_name = %s AND range_start > '0001-01-02'
-"""
-
 _MATERIALIZATION = """
 SELECT materialization_hypertable_schema, materialization_hypertable_name
   FROM timescaledb_information.continuous_aggregates WHERE view_schema = %s AND view_name = %s
@@ -128,14 +123,6 @@ def newest_row(connection: Connection) -> datetime | None:
     except QueryCanceled:
         return None
     return max((newest for (newest,) in rows), default=None)
-
-
-def oldest_chunk_start(connection: Connection, relation: str) -> datetime | None:
-    """Return the start of the oldest chunk left of ``schema.name``."""
-    if timescaledb_schema(connection) is None:
-        return None
-    row = connection.execute(_OLDEST_CHUNK, [relation]).fetchone()
-    return None if row is None else row[0]
 
 
 def materialized_rows(connection: Connection, view: ContinuousAggregate) -> int:

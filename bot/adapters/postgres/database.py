@@ -12,6 +12,7 @@ from bot.adapters.postgres import (
     inventory,
     job_work,
     jobs,
+    refreshable,
     restoring,
     retention,
     rows,
@@ -175,10 +176,10 @@ class PostgresDatabase:
         with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
             return writes.rows_after(connection, moment)
 
-    def oldest_chunk_start(self, relation: str) -> datetime | None:
-        """Return the start of the oldest chunk left of ``schema.name``, None where it has none."""
-        with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
-            return aggregates.oldest_chunk_start(connection, relation)
+    def refreshable_from(self, view: ContinuousAggregate) -> datetime | None:
+        """Return from when on a refresh loses nothing, None where there is nothing to refresh."""
+        with self._connector.session(self.name) as connection:
+            return refreshable.refreshable_from(connection, view)
 
     def materialized_rows(self, view: ContinuousAggregate) -> int:
         """Count the rows of a view's materialization hypertable; may take long."""

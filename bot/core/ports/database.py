@@ -143,8 +143,9 @@ class Database(Protocol):
         it cannot be known quickly."""
         ...
 
-    def oldest_chunk_start(self, relation: str) -> datetime | None:
-        """Return the start of the oldest chunk left of ``schema.name``, None where it has none."""
+    def refreshable_from(self, view: ContinuousAggregate) -> datetime | None:
+        """Return the start of the oldest chunk of a view's source behind which a refresh loses
+        nothing that only the view still holds; None where the source has no chunks."""
         ...
 
     def materialized_rows(self, view: ContinuousAggregate) -> int:

@@ -88,6 +88,20 @@ def test_a_refresh_fills_its_window_and_moves_the_watermark(database: PostgresDa
     assert database.materialized_rows(views(database)["day"]) == 2
 
 
+def test_a_late_row_of_long_ago_does_not_let_a_refresh_reach_over_what_retention_has_dropped(
+    database: PostgresDatabase, shared_database: DatabaseContainer
+) -> None:
+    hour = views(database)["Hour, 1"]
+    with shared_database.connect(database.name) as connection:
+        connection.execute("INSERT INTO ops.raw VALUES ('2024-01-10Z', 1), ('2024-01-05Z', 1)")
+    database.refresh(hour, START, datetime(2024, 1, 12, tzinfo=UTC))
+    assert database.refreshable_from(hour) == START  # between them there was never anything
+    with shared_database.connect(database.name) as connection:
+        connection.execute("SELECT public.drop_chunks('ops.raw', timestamptz '2024-01-06Z')")
+        connection.execute("INSERT INTO ops.raw VALUES ('2023-12-01Z', 1)")
+    assert database.refreshable_from(hour) == datetime(2024, 1, 10, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("kind", ["timestamp", "date"])
 def test_a_window_is_cast_to_the_views_own_time(
     database: PostgresDatabase, shared_database: DatabaseContainer, kind: str

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from bot.adapters.postgres import PostgresCluster, PostgresDatabase
 from bot.core.errors import DatabaseRefused
+from bot.core.models import ContinuousAggregate
 from tests.docker.containers import DatabaseContainer
 
 SCHEDULER = "TimescaleDB Background Worker Scheduler"
@@ -244,11 +245,15 @@ def test_a_newest_row_that_takes_too_long_is_none(
         assert database.newest_row() is None
 
 
-def test_the_oldest_chunk_starts_at_midnight_and_a_table_without_chunks_has_none(
+def of(source: str) -> ContinuousAggregate:
+    return ContinuousAggregate("ops", "hourly", "postgres", source, "ops.none", False, None)
+
+
+def test_a_view_can_be_refreshed_from_midnight_of_the_oldest_chunk_or_not_at_all(
     database: PostgresDatabase,
 ) -> None:
-    assert database.oldest_chunk_start("ops.raw") == datetime(2024, 1, 1, tzinfo=UTC)
-    assert database.oldest_chunk_start("ops.no_such_table") is None
+    assert database.refreshable_from(of("ops.raw")) == datetime(2024, 1, 1, tzinfo=UTC)
+    assert database.refreshable_from(of("ops.no_such_table")) is None
 
 
 def test_without_timescaledb_nothing_is_listed_and_calls_are_refused(
@@ -257,7 +262,7 @@ def test_without_timescaledb_nothing_is_listed_and_calls_are_refused(
     assert plain.jobs() == ()
     assert plain.continuous_aggregates() == ()
     assert plain.newest_row() is None
-    assert plain.oldest_chunk_start("ops.raw") is None
+    assert plain.refreshable_from(of("ops.raw")) is None
     assert plain.restoring() == "off"
     assert plain.inventory().counts()["tables"] == 0
     with pytest.raises(DatabaseRefused, match="TimescaleDB is not installed"):

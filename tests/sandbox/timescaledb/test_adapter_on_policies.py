@@ -11,6 +11,7 @@ from tests.docker.postgres_adapter.test_community import (
     OWNER,
     POLICIES,
     SETUP,
+    test_a_late_row_of_long_ago_does_not_let_a_refresh_reach_over_what_retention_has_dropped,
     test_a_policy_names_its_procedure_hypertable_and_owner,
     test_a_refresh_fills_its_window_and_moves_the_watermark,
     test_a_refresh_runs_with_the_owners_rights,
