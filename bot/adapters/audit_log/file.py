@@ -118,6 +118,8 @@ class AuditFile:
         if schema.is_empty(db):
             schema.create(db)
         self._check_schema(db)
+        if found := schema.not_the_table(db):
+            raise AuditUnavailable(f"{self.path} cannot be written. {found}")
         # SQLite opens what it may not write without a word; the version again is a real write
         db.execute(f"PRAGMA user_version = {schema.VERSION}")
         db.execute("COMMIT")

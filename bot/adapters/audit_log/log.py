@@ -7,6 +7,7 @@ from datetime import UTC
 from typing import Any
 
 from sqlite_utils import Database
+from sqlite_utils.db import Table
 
 from bot.adapters.audit_log import rows, schema
 from bot.adapters.audit_log.file import AuditFile
@@ -33,27 +34,29 @@ class SqliteAuditLog:
         """Commit one entry, durable when this returns.
 
         Raises:
-            AuditUnavailable: it could not be written; the log is as before.
+            AuditUnavailable: it could not be written, or is not there as it was written; the log is
+                as before.
             TypeError: the detail holds what JSON cannot.
         """
         draft = rows.cleaned(draft, self._clean)
         with self._file.writing() as db:
-            last = next(db.table("entries").rows_where(order_by="id desc", limit=1), None)
+            table = _table(db)
+            last = next(table.rows_where(order_by="id desc", limit=1), None)
             number = last["id"] + 1 if last else 1
             prev_hash = last["hash"] if last else GENESIS
             at = self._clock.now().astimezone(UTC)
             digest = entry_hash(number, at, draft, prev_hash)
             entry = Entry(number, at, draft, prev_hash, digest)
-            db.table("entries").insert(rows.as_row(entry))
+            row = rows.as_row(entry)
+            table.insert(row)
+            _require_kept(table, row)
         return entry
 
     def entries(self, query: Query) -> tuple[Entry, ...]:
         """Return the entries that match, oldest first."""
         where, values = _condition(query)
         with self._file.reading() as db:
-            found = db.table("entries").rows_where(
-                where, values, order_by="id desc", limit=query.newest
-            )
+            found = _table(db).rows_where(where, values, order_by="id desc", limit=query.newest)
             return tuple(_read(row) for row in found)[::-1]
 
     def verify(self, head: str = "", witnessed: Sequence[Head] = ()) -> Verification:
@@ -65,12 +68,29 @@ class SqliteAuditLog:
             witnessed: heads kept elsewhere; each must be its entry's hash.
         """
         with self._file.reading() as db:
+            if problem := schema.not_the_table(db):
+                return Verification(0, GENESIS, None, problem)
             verification = _walk(db, head.lower(), witnessed)
-            gone = ", ".join(schema.missing_triggers(db))
-        if verification.intact and gone:
-            problem = f"The triggers that forbid changes were removed or altered: {gone}."
+            problem = schema.wrong_triggers(db)
+        if verification.intact and problem:
             return Verification(verification.entries, verification.head, None, problem)
         return verification
+
+
+def _table(db: Database) -> Table:
+    if problem := schema.not_the_table(db):
+        raise AuditUnavailable(problem)
+    return db.table("entries")
+
+
+def _require_kept(table: Table, row: Mapping[str, Any]) -> None:
+    """Read a row back: a trigger in the file can swallow or change it without an error."""
+    number = row["id"]
+    if next(table.rows_where("id = ?", [number]), None) != row:
+        raise AuditUnavailable(
+            f"The audit log did not keep entry {number} as it was written: somebody has changed "
+            "its triggers or its table; `tsbot audit verify` says more."
+        )
 
 
 def _condition(query: Query) -> tuple[str, dict[str, str]]:

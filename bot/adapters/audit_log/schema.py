@@ -80,14 +80,32 @@ def is_empty(db: Database) -> bool:
     )
 
 
-def missing_triggers(db: Database) -> list[str]:
-    """Return the triggers of `entries` that are gone or say something else than they should."""
-    there = {name: _words(sql) for name, sql in db.table("entries").triggers_dict.items()}
-    return [
-        name
-        for name, body in TRIGGERS.items()
-        if there.get(name) != _words(f"CREATE TRIGGER {name} {body}")
-    ]
+def not_the_table(db: Database) -> str:
+    """Return that `entries` is gone or something else, such as a view; empty where it is a table.
+
+    What is written to a view goes wherever somebody's trigger says.
+    """
+    # by the statement, for a virtual table counts as a table in the column `type`
+    query = "SELECT count(*) FROM sqlite_master WHERE name = 'entries' AND sql LIKE 'CREATE TABLE%'"
+    if db.execute(query).fetchone()[0]:
+        return ""
+    return "The log's `entries` is not the table that tsbot made: it is gone, or something else."
+
+
+def wrong_triggers(db: Database) -> str:
+    """Return which triggers are gone, altered or not ours; empty where they are as they should be.
+
+    Those of the other tables count, for they could write to `entries` too.
+    """
+    ours = {name: _words(f"CREATE TRIGGER {name} {body}") for name, body in TRIGGERS.items()}
+    there = [(trigger.name, _words(trigger.sql)) for trigger in sorted(db.triggers)]
+    gone = [name for name, words in ours.items() if (name, words) not in there]
+    foreign = [name for name, words in there if name not in gone and words != ours.get(name)]
+    parts = {
+        "The triggers that forbid changes were removed or altered": gone,
+        "The log has triggers that are not tsbot's": foreign,
+    }
+    return " ".join(f"{text}: {', '.join(names)}." for text, names in parts.items() if names)
 
 
 def _words(sql: str) -> list[str]:
