@@ -5,6 +5,7 @@ error is lost.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -19,36 +20,68 @@ from handlers.origins import Payload, delivery_id
 logger = logging.getLogger(__name__)
 
 
-ANSWERS = "https://hooks.slack.com"
-"""Where Slack takes answers. Source: docs.slack.dev, "Handling user interaction"."""
+_HOOK = re.compile(
+    r"https://hooks\.slack\.com/(?:commands|actions)/(?P<team>\w+)(?:/[\w-]+)+", re.ASCII
+)
+"""Where Slack takes answers to commands and to clicks. No dots, no query: nothing leads elsewhere.
+
+Slack's documentation shows examples and promises no form. Source: the payloads in the tests of its
+own SDKs, bolt-python and python-slack-sdk.
+"""
+
+_SLACK = "https://slack.com"
+"""Where Slack's Web API is. It takes no answers, but may take a call with a stranger's token."""
 
 
-def register(app: App, deliveries: Deliveries, answers: Answers, api_url: str) -> None:
+def register(
+    app: App, deliveries: Deliveries, answers: Answers, api_url: str, team_id: str
+) -> None:
     """Register the two guards and the error handler.
 
     Args:
         app: to register them with.
         deliveries: what was delivered before.
         answers: where answers are given.
-        api_url: the Web API's address, whose host may take answers as well.
+        api_url: the Web API's address.
+        team_id: our workspace.
     """
-    app.use(_to_slack({ANSWERS, _origin(api_url)}))
+    app.use(_to_us(api_url, team_id))
     app.use(_once(deliveries))
     app.error(_on_error(answers))
 
 
-def _to_slack(places: set[str]) -> Callable[..., BoltResponse]:
-    """Answers go to Slack alone: who has the signing secret could make us call any address."""
+def _to_us(api_url: str, team_id: str) -> Callable[..., BoltResponse]:
+    """Answers go to our workspace alone: who has the signing secret could name any address."""
 
     def guard(context: BoltContext, next: Callable[[], BoltResponse]) -> BoltResponse:
         url = context.response_url
-        if url and _origin(str(url)) not in places:
-            logger.warning("a request with a response_url that is not Slack's gets no answer")
+        if url and not takes_answers(str(url), api_url, team_id):
+            logger.warning("a request whose response_url is not our workspace's gets no answer")
             context["response_url"] = None
             context.pop("respond", None)  # Bolt has made one with that address
         return next()
 
     return guard
+
+
+def takes_answers(url: str, api_url: str, team_id: str) -> bool:
+    """Whether a response_url is one of our workspace's.
+
+    Slack's are https://hooks.slack.com/commands/TEAM/… and …/actions/TEAM/…; TEAM must be the
+    workspace of our token (T…). Where an app is installed for a whole Enterprise Grid organization,
+    clicks have the organization's id there (E…). That is not accepted: we serve one workspace, and
+    are installed there.
+
+    A stand-in for Slack takes answers at the host of its Web API, on any path.
+
+    Args:
+        url: the response_url.
+        api_url: the Web API's address.
+        team_id: our workspace.
+    """
+    if hook := _HOOK.fullmatch(url):
+        return hook["team"] == team_id
+    return _origin(url) == _origin(api_url) != _SLACK
 
 
 def _origin(url: str) -> str:

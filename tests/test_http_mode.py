@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from bot.http_server import LARGEST
-from bot.sandbox.slack import Person, SlackServer, Workspace
+from bot.sandbox.slack import Person, SlackServer, Workspace, payloads
 from bot.sandbox.slack.webhook import signature
 from tests.live_bot import HELP, TOKENS, LiveBot, live, live_settings, office
 
@@ -109,9 +109,10 @@ def listening() -> Iterator[socket.socket]:
         "http://127.0.0.1:{port}/https://hooks.slack.com/",
         "//127.0.0.1:{port}/x",
         "http://[::1",
+        "https://hooks.slack.com/commands/T0THEIRS/1/x",
     ],
 )
-def test_a_rightly_signed_request_cannot_make_the_bot_call_another_host_than_slack_s(
+def test_a_rightly_signed_request_cannot_have_its_answer_sent_to_another_place_than_our_workspace(
     hooked: LiveBot, caplog: pytest.LogCaptureFixture, pattern: str
 ) -> None:
     with listening() as elsewhere:
@@ -122,8 +123,22 @@ def test_a_rightly_signed_request_cannot_make_the_bot_call_another_host_than_sla
         with pytest.raises(TimeoutError):
             elsewhere.accept()
     [line] = [r.message for r in caplog.records if r.name == "handlers.errors"]
-    assert "not Slack's" in line
+    assert "not our workspace's" in line
     assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("kind", ["commands", "actions"])
+def test_a_response_url_of_our_workspace_is_nothing_to_warn_of(
+    hooked: LiveBot, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    # in an event, which nobody answers: the tests call no address of Slack's
+    url = f"https://hooks.slack.com/{kind}/{hooked.workspace.team_id}/1/x"
+    item = {"type": "message", "channel": "C0OPS", "ts": "1.2"}
+    inner = {"type": "reaction_added", "user": "U0ANA", "item": item, "reaction": "x"}
+    event = payloads.event_callback(hooked.workspace, inner)
+    body = json.dumps(event | {"response_url": url})
+    assert signed(hooked.url, body, JSON)[0] == 200
+    assert [r.message for r in caplog.records if r.name == "handlers.errors"] == []
 
 
 def test_over_http_the_chosen_address_is_logged(

@@ -17,7 +17,7 @@ from bot.manifest import BOT_EVENTS
 from bot.sandbox.slack import Delivery, Person, SlackServer, Workspace, payloads
 from handlers.answers import DEFECT, Answers
 from handlers.commands import LISTENERS
-from handlers.errors import ANSWERS, _origin
+from handlers.errors import takes_answers
 from tests.live_bot import LiveBot, live, live_settings, office
 
 LABELS = {spec.action: spec.label for spec in BUTTONS}
@@ -268,20 +268,49 @@ def test_a_defect_in_the_work_behind_a_listener_is_logged_and_answered(
     assert logged == ["a command broke off", "an event broke off"]
 
 
+SLACK_API, LOCAL_API = "https://slack.com/api/", "http://127.0.0.1:5000/api/"
+
+
+@pytest.mark.parametrize("api_url", [SLACK_API, LOCAL_API])
+@pytest.mark.parametrize("kind", ["commands", "actions"])
+def test_answers_go_to_slack_s_addresses_for_our_workspace(kind: str, api_url: str) -> None:
+    url = f"https://hooks.slack.com/{kind}/T0OURS/2583280222628/NR6ppC3P-F3wJ9WBc"
+    assert takes_answers(url, api_url, "T0OURS")
+
+
 @pytest.mark.parametrize(
-    ("url", "origin"),
+    "url",
     [
-        ("https://hooks.slack.com/commands/T0/1/x", ANSWERS),
-        ("https://HOOKS.slack.com/x", ANSWERS),
-        ("https://hooks.slack.com.example/x", "https://hooks.slack.com.example"),
-        ("https://hooks.slack.com@example/x", "https://hooks.slack.com@example"),
-        ("https://hooks.slack.com:8443/x", "https://hooks.slack.com:8443"),
-        ("http://hooks.slack.com/x", "http://hooks.slack.com"),
-        ("https://[", ""),
+        "https://hooks.slack.com/commands/T0THEIRS/1/x",
+        "https://hooks.slack.com/actions/T0THEIRS/1/x",
+        "https://hooks.slack.com/actions/E0THEIRS/1/x",
+        "https://hooks.slack.com/services/T0OURS/1/x",
+        "https://hooks.slack.com/commands/T0OURSTOO/1/x",
+        "https://hooks.slack.com/commands/T0OURS/../T0THEIRS/1/x",
+        "https://hooks.slack.com/commands/T0OURS/%2e%2e/T0THEIRS/1/x",
+        "https://hooks.slack.com/commands/T0THEIRS/1/x?/commands/T0OURS/1/x",
+        "https://hooks.slack.com/commands/T0OURS/1/x\n",
+        "https://hooks.slack.com/commands/T0OURS",
+        "https://hooks.slack.com/commands//1/x",
+        "https://hooks.slack.com.example/commands/T0OURS/1/x",
+        "https://hooks.slack.com@example/commands/T0OURS/1/x",
+        "https://hooks.slack.com:8443/commands/T0OURS/1/x",
+        "http://hooks.slack.com/commands/T0OURS/1/x",
+        "https://slack.com/api/chat.postMessage?token=theirs&channel=C0THEIRS",
+        "https://[",
+        "",
     ],
 )
-def test_an_address_is_slack_s_by_its_scheme_and_whole_host(url: str, origin: str) -> None:
-    assert _origin(url) == origin
+@pytest.mark.parametrize("team_id", ["T0OURS", ""])
+def test_answers_go_nowhere_else(url: str, team_id: str) -> None:
+    for api_url in (SLACK_API, LOCAL_API):
+        assert not takes_answers(url, api_url, team_id)
+
+
+def test_a_stand_in_for_slack_takes_answers_at_its_own_host_alone() -> None:
+    assert takes_answers("http://127.0.0.1:5000/response/x", LOCAL_API, "T0OURS")
+    assert not takes_answers("http://127.0.0.1:5001/response/x", LOCAL_API, "T0OURS")
+    assert not takes_answers("http://127.0.0.1:5000/response/x", SLACK_API, "T0OURS")
 
 
 def test_an_answer_that_cannot_be_given_is_logged_and_holds_nobody_up(
