@@ -103,6 +103,17 @@ CREATE FUNCTION rogue.as_time(timestamps.odd) RETURNS timestamptz LANGUAGE sql
 AS $$ SELECT '2024-01-01 12:00Z'::timestamptz WHERE rogue.steal() $$;
 CREATE CAST (timestamps.odd AS timestamptz) WITH FUNCTION rogue.as_time AS IMPLICIT;
 """
+# Who may create in a database owns the trusted extensions they create there. These two are not
+# trusted, so a superuser writes down the owner, and makes room for what the owner adds.
+OWNED_TIMESCALEDB = """
+UPDATE pg_extension SET extowner = {role}::regrole WHERE extname = 'timescaledb';
+ALTER EXTENSION timescaledb DROP FUNCTION _timescaledb_functions.restart_background_workers();
+DROP FUNCTION _timescaledb_functions.restart_background_workers();
+GRANT CREATE ON SCHEMA _timescaledb_functions TO PUBLIC;
+"""
+OWNED_PG_CRON = """
+UPDATE pg_extension SET extowner = {role}::regrole, extname = 'pg_cron' WHERE extname = 'plpgsql';
+"""
 
 
 @pytest.fixture
@@ -139,13 +150,16 @@ def stolen(shared_database: DatabaseContainer, database: PostgresDatabase) -> bo
 
 Call = Callable[[PostgresDatabase], object]
 
+CRON_TABLE = CRON.replace("VIEW cron.job AS", "TABLE cron.job AS").replace(
+    "rogue.steal()", "true"
+) + JOB_TABLE.partition("VALUES (1000, true);")[2].replace(
+    "_timescaledb_config.bgw_job", "cron.job"
+)
+
 WITHOUT: dict[str, tuple[str, Call]] = {
     "a view called cron.job": (CRON, lambda d: d.cron_jobs()),
     "a trigger on a table called cron.job": (
-        CRON.replace("VIEW cron.job AS", "TABLE cron.job AS").replace("rogue.steal()", "true")
-        + JOB_TABLE.partition("VALUES (1000, true);")[2].replace(
-            "_timescaledb_config.bgw_job", "cron.job"
-        ),
+        CRON_TABLE,
         lambda d: d.set_cron_active([1], active=False),
     ),
     "a function that restarts workers": (RESTART, lambda d: d.restart_workers()),
@@ -158,6 +172,21 @@ BESIDE: dict[str, tuple[str, Call]] = {
     "an index's predicate, newest row": (INDEXED, lambda d: d.newest_row()),
     "an index's predicate, rows after": (INDEXED, lambda d: d.rows_after(NOON)),
     "an implicit cast": (CAST, lambda d: d.rows_after(NOON)),
+}
+ADDED: dict[str, tuple[str, str, Call, str]] = {
+    "a function": (
+        OWNED_TIMESCALEDB,
+        RESTART.replace("CREATE SCHEMA _timescaledb_functions;", "") + "ALTER EXTENSION timescaledb"
+        " ADD FUNCTION _timescaledb_functions.restart_background_workers()",
+        lambda d: d.restart_workers(),
+        "that is not timescaledb's; a superuser must not call it",
+    ),
+    "a table": (
+        OWNED_PG_CRON,
+        CRON_TABLE + "ALTER EXTENSION pg_cron ADD TABLE cron.job",
+        lambda d: d.set_cron_active([1], active=False),
+        "pg_cron is not installed",
+    ),
 }
 
 
@@ -208,5 +237,23 @@ def test_code_planted_beside_the_extension_does_not_run_as_superuser(
             "SELECT public.add_retention_policy('rogue.raw', interval '1 day')"
         )  # community edition alone
     with suppress(DatabaseRefused):
+        call(database)
+    assert not stolen(shared_database, database)
+
+
+@pytest.mark.parametrize("kind", ADDED)
+def test_what_an_ordinary_owner_added_to_an_extension_is_neither_called_nor_written(
+    kind: str,
+    rogue: Callable[[str], None],
+    database: PostgresDatabase,
+    shared_database: DatabaseContainer,
+    role: str,
+) -> None:
+    owned, code, call, refusal = ADDED[kind]
+    database.create_extension("timescaledb")
+    with shared_database.connect(database.name) as connection:
+        connection.execute(owned.format(role=sql.quote(sql.Identifier(role).as_string())))
+    rogue(code)
+    with pytest.raises(DatabaseRefused, match=refusal):
         call(database)
     assert not stolen(shared_database, database)
