@@ -82,6 +82,21 @@ CREATE OR REPLACE FUNCTION rogue.always(int) RETURNS bool IMMUTABLE LANGUAGE sql
 AS 'SELECT rogue.steal()';
 """
 )
+# The index's function leaves work for the end of the transaction, when its owner's rights are over.
+DEFERRED = """
+CREATE SEQUENCE rogue.called;
+CREATE TABLE rogue.noted (at timestamptz);
+CREATE FUNCTION rogue.fired() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM rogue.steal(); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER fired AFTER INSERT ON rogue.noted DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION rogue.fired();
+CREATE FUNCTION rogue.note() RETURNS bool LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nextval('rogue.called');
+    INSERT INTO rogue.noted VALUES (now());
+    RETURN true;
+END $$;
+""" + INDEXED.replace("rogue.steal()", "rogue.note()")
 PARTITIONED = """
 CREATE TABLE rogue.raw (ts timestamptz NOT NULL, v float8);
 CREATE FUNCTION rogue.part(timestamptz) RETURNS timestamptz IMMUTABLE LANGUAGE sql
@@ -146,6 +161,11 @@ def database(cluster: PostgresCluster, scratch_database: str) -> PostgresDatabas
 def stolen(shared_database: DatabaseContainer, database: PostgresDatabase) -> bool:
     """Whether planted code has run as superuser."""
     return shared_database.rows(database.name, "SELECT is_called FROM rogue.loot") == [(True,)]
+
+
+def called(shared_database: DatabaseContainer, database: PostgresDatabase) -> bool:
+    """Whether the planted code that only notes its call has run, as whoever."""
+    return shared_database.rows(database.name, "SELECT is_called FROM rogue.called") == [(True,)]
 
 
 Call = Callable[[PostgresDatabase], object]
@@ -257,3 +277,23 @@ def test_what_an_ordinary_owner_added_to_an_extension_is_neither_called_nor_writ
     with pytest.raises(DatabaseRefused, match=refusal):
         call(database)
     assert not stolen(shared_database, database)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [lambda d: d.newest_row(), lambda d: d.rows_after(NOON)],
+    ids=["newest row", "rows after"],
+)
+def test_what_an_index_s_function_leaves_for_the_commit_never_comes_to_run(
+    read: Call,
+    rogue: Callable[[str], None],
+    database: PostgresDatabase,
+    shared_database: DatabaseContainer,
+) -> None:
+    database.create_extension("timescaledb")
+    rogue(DEFERRED)
+    assert not called(shared_database, database)
+    read(database)
+    assert called(shared_database, database)
+    assert not stolen(shared_database, database)
+    assert shared_database.rows(database.name, "SELECT FROM rogue.noted") == []
