@@ -95,13 +95,13 @@ def slack_bot(parts: Base, *, pace: Pace | None = None, poll: float = POLL) -> I
         desk = Desk(parts.benches, access, launcher, parts.store.log, parts.clock)
         executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="desk")
         closing.callback(executor.shutdown, wait=True, cancel_futures=True)
-        app = _bolt(parts, desk, Answers(executor), api.identity.team_id)
+        app = _bolt(parts, desk, Answers(executor), api.identity.homes)
         Lookout(desk.recovery, presenter).start()
         Keeper(parts.benches, launcher).start()
         yield SlackBot(app, desk, api)
 
 
-def _bolt(parts: Base, desk: Desk, answers: Answers, team_id: str) -> App:
+def _bolt(parts: Base, desk: Desk, answers: Answers, homes: frozenset[str]) -> App:
     slack = parts.settings.slack
     app = App(
         token=slack.bot_token.get_secret_value(),
@@ -111,7 +111,7 @@ def _bolt(parts: Base, desk: Desk, answers: Answers, team_id: str) -> App:
     )
     # A client of our own would make Bolt warn of SLACK_BOT_TOKEN, which it reads by itself
     app.client.base_url = slack.api_url
-    errors.register(app, parts.store.deliveries, answers, slack.api_url, team_id)
+    errors.register(app, parts.store.deliveries, answers, slack.api_url, homes)
     commands.register(app, desk, answers)
     actions.register(app, desk, answers)
     reactions.register(app, desk, answers)

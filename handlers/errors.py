@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 from slack_bolt import App, BoltContext, BoltResponse, Respond
@@ -34,7 +34,7 @@ _SLACK = "https://slack.com"
 
 
 def register(
-    app: App, deliveries: Deliveries, answers: Answers, api_url: str, team_id: str
+    app: App, deliveries: Deliveries, answers: Answers, api_url: str, homes: Collection[str]
 ) -> None:
     """Register the two guards and the error handler.
 
@@ -43,19 +43,19 @@ def register(
         deliveries: what was delivered before.
         answers: where answers are given.
         api_url: the Web API's address.
-        team_id: our workspace.
+        homes: ids of our workspace, and of its organization where it has one.
     """
-    app.use(_to_us(api_url, team_id))
+    app.use(_to_us(api_url, homes))
     app.use(_once(deliveries))
     app.error(_on_error(answers))
 
 
-def _to_us(api_url: str, team_id: str) -> Callable[..., BoltResponse]:
+def _to_us(api_url: str, homes: Collection[str]) -> Callable[..., BoltResponse]:
     """Answers go to our workspace alone: who has the signing secret could name any address."""
 
     def guard(context: BoltContext, next: Callable[[], BoltResponse]) -> BoltResponse:
         url = context.response_url
-        if url and not takes_answers(str(url), api_url, team_id):
+        if url and not takes_answers(str(url), api_url, homes):
             logger.warning("a request whose response_url is not our workspace's gets no answer")
             context["response_url"] = None
             context.pop("respond", None)  # Bolt has made one with that address
@@ -64,23 +64,21 @@ def _to_us(api_url: str, team_id: str) -> Callable[..., BoltResponse]:
     return guard
 
 
-def takes_answers(url: str, api_url: str, team_id: str) -> bool:
+def takes_answers(url: str, api_url: str, homes: Collection[str]) -> bool:
     """Whether a response_url is one of our workspace's.
 
-    Slack's are https://hooks.slack.com/commands/TEAM/… and …/actions/TEAM/…; TEAM must be the
-    workspace of our token (T…). Where an app is installed for a whole Enterprise Grid organization,
-    clicks have the organization's id there (E…). That is not accepted: we serve one workspace, and
-    are installed there.
+    Slack's are https://hooks.slack.com/commands/TEAM/… and …/actions/TEAM/…; TEAM is the workspace
+    (T…) or, in an Enterprise Grid organization, may be that (E…).
 
     A stand-in for Slack takes answers at the host of its Web API, on any path.
 
     Args:
         url: the response_url.
         api_url: the Web API's address.
-        team_id: our workspace.
+        homes: ids of our workspace, and of its organization where it has one.
     """
     if hook := _HOOK.fullmatch(url):
-        return hook["team"] == team_id
+        return hook["team"] in homes
     return _origin(url) == _origin(api_url) != _SLACK
 
 

@@ -269,13 +269,15 @@ def test_a_defect_in_the_work_behind_a_listener_is_logged_and_answered(
 
 
 SLACK_API, LOCAL_API = "https://slack.com/api/", "http://127.0.0.1:5000/api/"
+OURS = frozenset({"T0OURS", "E0OURS"})
+"""Our workspace and its organization."""
 
 
 @pytest.mark.parametrize("api_url", [SLACK_API, LOCAL_API])
-@pytest.mark.parametrize("kind", ["commands", "actions"])
-def test_answers_go_to_slack_s_addresses_for_our_workspace(kind: str, api_url: str) -> None:
-    url = f"https://hooks.slack.com/{kind}/T0OURS/2583280222628/NR6ppC3P-F3wJ9WBc"
-    assert takes_answers(url, api_url, "T0OURS")
+@pytest.mark.parametrize("place", ["commands/T0OURS", "actions/T0OURS", "actions/E0OURS"])
+def test_answers_go_to_slack_s_addresses_for_our_workspace(place: str, api_url: str) -> None:
+    url = f"https://hooks.slack.com/{place}/2583280222628/NR6ppC3P-F3wJ9WBc"
+    assert takes_answers(url, api_url, OURS)
 
 
 @pytest.mark.parametrize(
@@ -301,16 +303,16 @@ def test_answers_go_to_slack_s_addresses_for_our_workspace(kind: str, api_url: s
         "",
     ],
 )
-@pytest.mark.parametrize("team_id", ["T0OURS", ""])
-def test_answers_go_nowhere_else(url: str, team_id: str) -> None:
+@pytest.mark.parametrize("homes", [OURS, frozenset()])
+def test_answers_go_nowhere_else(url: str, homes: frozenset[str]) -> None:
     for api_url in (SLACK_API, LOCAL_API):
-        assert not takes_answers(url, api_url, team_id)
+        assert not takes_answers(url, api_url, homes)
 
 
 def test_a_stand_in_for_slack_takes_answers_at_its_own_host_alone() -> None:
-    assert takes_answers("http://127.0.0.1:5000/response/x", LOCAL_API, "T0OURS")
-    assert not takes_answers("http://127.0.0.1:5001/response/x", LOCAL_API, "T0OURS")
-    assert not takes_answers("http://127.0.0.1:5000/response/x", SLACK_API, "T0OURS")
+    assert takes_answers("http://127.0.0.1:5000/response/x", LOCAL_API, OURS)
+    assert not takes_answers("http://127.0.0.1:5001/response/x", LOCAL_API, OURS)
+    assert not takes_answers("http://127.0.0.1:5000/response/x", SLACK_API, OURS)
 
 
 def test_an_answer_that_cannot_be_given_is_logged_and_holds_nobody_up(

@@ -58,6 +58,12 @@ class Identity:
     bot_id: str
     team_id: str
     url: str
+    enterprise_id: str = ""
+
+    @property
+    def homes(self) -> frozenset[str]:
+        """Our workspace's id, with that of its Enterprise Grid organization where it has one."""
+        return frozenset({self.team_id, self.enterprise_id} - {""})
 
     def permalink(self, channel: str, ts: str) -> str:
         """Return a message's address."""
@@ -111,7 +117,7 @@ class SlackApi:
     def identity(self) -> Identity:
         """Who we are; asked once."""
         answer = self.read("auth.test", {})
-        keys = ("user_id", "bot_id", "team_id", "url")
+        keys = ("user_id", "bot_id", "team_id", "url", "enterprise_id")
         return Identity(*(str(answer.get(key) or "") for key in keys))
 
     def _call(self, method: str, body: Mapping[str, Any]) -> Answer:

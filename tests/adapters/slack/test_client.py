@@ -22,6 +22,12 @@ def test_a_message_s_address_is_made_from_the_workspace_s() -> None:
     assert us.permalink("C1", "17.5") == "https://team.slack.com/archives/C1/p175"
 
 
+def test_a_workspace_of_an_organization_is_at_home_in_both() -> None:
+    url = "https://team.slack.com/"
+    assert Identity("U1", "B1", "T1", url).homes == {"T1"}
+    assert Identity("U1", "B1", "T1", url, "E1").homes == {"T1", "E1"}
+
+
 def test_slack_s_no_is_told_by_its_code(api: SlackApi) -> None:
     with pytest.raises(Declined, match=r"chat\.postMessage: channel_not_found") as caught:
         api.write("chat.postMessage", {"channel": "C404", "text": "x"})
