@@ -56,6 +56,7 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
 
 def _let_runs_end(runs: Runs, signals: SimpleQueue[int]) -> None:
     """Wait for runs at work, until a second signal; a run at its gate goes on after the restart."""
+    runs.door.shut()
     told = False
     while busy := runs.busy():
         if not told:

@@ -15,33 +15,20 @@ from typing import Protocol
 
 from bot.core import events as ev
 from bot.core.approvals import ApprovalRules, GateNotice, Tally
-from bot.core.audit import Deadline
 from bot.core.change_plan import ChangePlan
+from bot.core.door import Door
 from bot.core.errors import AuditUnavailable, ChatUnavailable, GateNotPassed, Unavailable
 from bot.core.forecast import until_the_gate
+from bot.core.gate_times import GateTimes
 from bot.core.journal import Journal
 from bot.core.models import Person
+from bot.core.open_gate import OpenGate
 from bot.core.plan import Plan
-from bot.core.ports import Ballot, BallotRef, Clock, Deadlines, Directory, Timers
+from bot.core.ports import Ballot, Clock, Deadlines, Directory, Timers
 from bot.core.vote_count import VoteCount
 
 POLL = 15.0
 """Seconds between looks at a gate that nobody hints at; events may be lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenGate:
-    """A gate whose message stands in the channel, also one from before a restart of the bot.
-
-    Args:
-        notice: what its message says.
-        ref: where that is.
-        answered: the votes that were logged and answered before the restart.
-    """
-
-    notice: GateNotice
-    ref: BallotRef
-    answered: tuple[ev.VoteTaken, ...] = ()
 
 
 class Gate(Protocol):
@@ -76,6 +63,7 @@ class SlackGate:
         cancelled: whether somebody asked to stop.
         resumed: the gate this run stood at when the bot stopped, None for none.
         poll: seconds between looks without a hint.
+        door: lets the run out of the gate, unless the bot is about to stop.
     """
 
     ballot: Ballot
@@ -89,6 +77,7 @@ class SlackGate:
     cancelled: Callable[[], bool]
     resumed: OpenGate | None = None
     poll: float = POLL
+    door: Door = field(default_factory=Door)
     _hint: threading.Event = field(default_factory=threading.Event, init=False)
     _votes: VoteCount = field(init=False)
     _standing: OpenGate | None = field(default=None, init=False)
@@ -145,8 +134,8 @@ class SlackGate:
             self._close(gate, end.reason, end.sentence)
             raise
         finally:
-            self._standing = None
-            self._forget(gate)
+            self._step_out()
+            self._times.forget(gate.notice.plan.run_id)
         names = ", ".join(p.name for p in approvers)
         self._close(gate, "approved", f"approved by {names}", approvers)
         self._passed = gate
@@ -185,19 +174,15 @@ class SlackGate:
             )
             return gate
 
-    def _arm(self, gate: OpenGate) -> None:
-        notice, run_id = gate.notice, gate.notice.plan.run_id
-        self.deadlines.put(Deadline(f"gate:{run_id}", run_id, notice.expires_at))
-        self.timers.at(notice.expires_at, f"gate:{run_id}", self.wake)
-        half = notice.opened_at + (notice.expires_at - notice.opened_at) / 2
-        if half > self.clock.now():
-            self.timers.at(half, f"reminder:{run_id}", lambda: self._remind(gate))
+    @property
+    def _times(self) -> GateTimes:
+        return GateTimes(self.clock, self.timers, self.deadlines)
 
-    def _forget(self, gate: OpenGate) -> None:
-        run_id = gate.notice.plan.run_id
-        for key in (f"gate:{run_id}", f"reminder:{run_id}"):
-            self.timers.cancel(key)
-        self.deadlines.remove(f"gate:{run_id}")
+    def _arm(self, gate: OpenGate) -> None:
+        self._times.arm(gate.notice, self.wake, partial(self._remind, gate))
+
+    def _step_out(self) -> None:
+        self._standing = None
 
     def _remind(self, gate: OpenGate) -> None:
         minutes = (gate.notice.expires_at - self.clock.now()) / timedelta(minutes=1)
@@ -210,7 +195,15 @@ class SlackGate:
             self._stop_if_over(gate)
             confirmed = self._look(gate)
             if confirmed is not None:
+                self._leave()
                 return confirmed.approvers
+
+    def _leave(self) -> None:
+        """Go on, or stand here until the bot has stopped; the next one counts the votes again."""
+        while not self.door.leave(self._step_out):
+            self._hint.wait(self.poll)
+            self._hint.clear()
+            self._stop_if_cancelled()
 
     def _look(self, gate: OpenGate) -> Tally | None:
         """Count, and wait where the quorum does not stand; None where it goes on so."""

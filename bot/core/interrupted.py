@@ -10,8 +10,8 @@ from bot.core import events as ev
 from bot.core.approvals import Mark
 from bot.core.audit import Claim, Query
 from bot.core.errors import Refused
-from bot.core.gate import OpenGate
 from bot.core.journal import events_of
+from bot.core.open_gate import OpenGate
 from bot.core.past import Past, past_of
 from bot.core.plan import StepName
 from bot.core.ports import AuditLog, BallotRef

@@ -15,10 +15,11 @@ from bot.core.bench import Bench
 from bot.core.change_run import Change, ChangeRun
 from bot.core.claiming import Claiming
 from bot.core.errors import AuditUnavailable, Refused, TsbotError
-from bot.core.gate import POLL, OpenGate, SlackGate
+from bot.core.gate import POLL, SlackGate
 from bot.core.interrupted import Unfinished
 from bot.core.journal import Journal
 from bot.core.models import Decision, Person
+from bot.core.open_gate import OpenGate
 from bot.core.ports import AuditLog, Ballot, Claims, Clock, Deadlines, Presenter, Timers, Witness
 from bot.core.prepare import RestoreRequest
 from bot.core.refresh import RefreshRun
@@ -171,6 +172,7 @@ class Launcher:
         Raises:
             Refused: another run has taken the target meanwhile, or another process this run.
         """
+        self.runs.door.require_open()
         asked, past = run.asked, run.past
         if asked is None or past is None:
             raise Refused("nothing_to_take_up", f"Run {run.run_id} came to no plan; ask again.")
@@ -229,9 +231,11 @@ class Launcher:
             active.cancelled.is_set,
             resumed=resumed,
             poll=self.poll,
+            door=self.runs.door,
         )
 
     def _claim(self, bench: Bench, asked: ev.RunRequested) -> None:
+        self.runs.door.require_open()
         if not _own(asked):
             self.runs.make_way(bench.target.name)
         self._refuse_before_a_decision(bench)

@@ -18,10 +18,10 @@ from bot.core.change_plan import ChangePlan
 from bot.core.changes import change_of
 from bot.core.claiming import Claiming, is_free
 from bot.core.errors import Refused, TsbotError
-from bot.core.gate import OpenGate
 from bot.core.interrupted import Unfinished, read_run, require_intact, unfinished
 from bot.core.launcher import HOLDER, Launcher
 from bot.core.models import Decision, Person
+from bot.core.open_gate import OpenGate
 from bot.core.past import Past
 from bot.core.plan import StepName
 from bot.core.requests import parse_restore

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bot.core.door import Door
 from bot.core.gate import SlackGate
 from bot.core.interrupted import Unfinished
 from bot.core.models import Person
@@ -48,6 +49,8 @@ class Runs:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     deciding: threading.Lock = field(default_factory=threading.Lock, init=False)
     """Held while an interrupted run is decided on, so that two people at once decide once."""
+    door: Door = field(default_factory=Door, init=False)
+    """Shut when the bot stops: what is at a gate by then stays there."""
 
     def stall(self, run: Unfinished) -> None:
         """Remember a run that was interrupted and waits for somebody to decide."""

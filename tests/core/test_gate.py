@@ -10,6 +10,7 @@ import pytest
 
 from bot.core import events as ev
 from bot.core.approvals import ApprovalRules
+from bot.core.door import Door
 from bot.core.errors import AuditUnavailable
 from bot.core.models import Person
 from tests.adapters.audit import intruder
@@ -40,6 +41,24 @@ def test_two_distinct_approvers_open_a_gate_of_two(booth: Booth) -> None:
     assert set(future.result(5)) == {BEN, CHO}
     assert booth.slack.closed == [("1", "approved: approved by Ben, Cho")]
     assert "<@U0BEN> approved: 1 of 2." in booth.slack.answers
+
+
+def test_a_run_that_stands_at_its_gate_when_the_bot_is_stopped_does_not_leave_it(
+    booth: Booth,
+) -> None:
+    door = Door()
+    door.shut()
+    booth.slack.react(BEN)
+    future = booth.start(ALONE, door=door)
+    eventually(lambda: booth.logged(ev.QuorumReached))
+    looked_again(booth)
+    time.sleep(0.2)  # the grace is over
+    assert booth.gate.waiting
+    assert booth.logged(ev.GateClosed) == []
+    assert booth.store.deadlines.pending() != ()
+    booth.cancelled.set()
+    booth.gate.wake()
+    assert ending(future).reason == "cancelled"
 
 
 def test_the_log_tells_the_gate_from_its_opening_to_its_end(booth: Booth) -> None:

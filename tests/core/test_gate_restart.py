@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from bot.core import events as ev
 from bot.core.approvals import Mark
-from bot.core.gate import OpenGate
 from bot.core.interrupted import Unfinished
 from bot.core.models import Person
+from bot.core.open_gate import OpenGate
 from bot.core.plan import Plan
 from tests.core.booth import CHO, PLAN, RULES, Booth, ending, eventually, looked_again
 from tests.core.run_samples import BEN, RUN, START, a_notice, a_plan

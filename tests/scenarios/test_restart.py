@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.scenarios.aftermath import Before
 from tests.scenarios.office import AT_ONCE, Office
-from tests.scenarios.run import VETO, WITHIN_S
+from tests.scenarios.run import RESTORED_S, VETO, WITHIN_S
 from tests.scenarios.site import Site
 
 
@@ -47,6 +48,25 @@ def test_a_bot_told_to_stop_leaves_its_gate_and_counts_votes_made_meanwhile(
             run.until(lambda: run.reached, "a quorum")
             run.vote(office["cho"], VETO)
             assert run.ended() == "not approved"
+
+
+def test_a_bot_told_to_stop_in_the_grace_does_not_begin_what_it_would_break_off(
+    rough: Site, tmp_path: Path
+) -> None:
+    office = Office(rough, tmp_path, {"grace": "1s"}, target=AT_ONCE)
+    before = Before.look(office)
+    with office.server:
+        with office.process() as process:
+            run = office.restore()
+            run.approve()
+            process.terminate()
+            process.join(WITHIN_S)
+            assert process.exitcode == 0
+        assert (run.outcome, run.verdicts, run.started) == ("", [], [])
+        with office.process():
+            assert run.ended(RESTORED_S) == "succeeded", run.sentence
+    before.assert_safe(run, restored=True)
+    rough.tidy()
 
 
 def test_a_gate_that_expired_while_the_bot_was_away_stays_shut(site: Site, tmp_path: Path) -> None:
