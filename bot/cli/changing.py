@@ -12,6 +12,7 @@ from bot.cli.operating import (
     cancel_by_signal,
     command_line,
     refusal_logged,
+    settled,
     whoever,
 )
 from bot.cli.process_log import log_to_stderr
@@ -78,4 +79,5 @@ def carry_out(settings: Settings, arguments: argparse.Namespace, operation: str,
         gate = OperatorGate(journal, arguments.yes)
         run = ChangeRun(run_id, change, operator, bench, gate, journal, cancelled.is_set)
         finished = run.execute()
+        settled(journal, cancelled)
     return EXIT_OK if finished.outcome == "succeeded" else EXIT_FAILED

@@ -16,11 +16,15 @@ from bot.core import events as ev
 from bot.core.audit import Draft
 from bot.core.audit import Phase as AuditPhase
 from bot.core.change_plan import ChangePlan
-from bot.core.errors import GateNotPassed, Refused
+from bot.core.errors import AuditUnavailable, GateNotPassed, Refused
 from bot.core.journal import Journal
 from bot.core.models import Person
 from bot.core.plan import Plan
 from bot.core.ports import AuditLog
+from bot.core.redaction import safe_line
+
+_OWED = 2.0  # seconds between tries to write to a log that could not be written
+_GIVE_UP = "Ctrl-C gives up; the owed entries are then in no log but this output."
 
 
 @dataclass
@@ -103,6 +107,29 @@ def refusal_logged(
             )
         )
         raise
+
+
+def settled(journal: Journal, cancelled: threading.Event) -> None:
+    """Wait until the log has taken what it owes; the entries of a run that has ended among them.
+
+    Ctrl-C, SIGTERM and the terminal's end give up; what is not in the log then was printed.
+
+    Args:
+        journal: the run's log.
+        cancelled: set by those signals.
+    """
+    told = False
+    cancelled.clear()  # it was about the run
+    while not cancelled.is_set():
+        try:
+            journal.settle()
+        except AuditUnavailable as error:
+            if not told:
+                sys.stderr.write(f"{safe_line(f'Waiting for the audit log: {error}')} {_GIVE_UP}\n")
+                told = True
+            cancelled.wait(_OWED)
+        else:
+            return
 
 
 @contextmanager

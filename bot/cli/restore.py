@@ -12,6 +12,7 @@ from bot.cli.operating import (
     cancel_by_signal,
     command_line,
     refusal_logged,
+    settled,
     whoever,
 )
 from bot.cli.process_log import log_to_stderr
@@ -115,4 +116,6 @@ def _run(
         cancelled.is_set,
         rearm_retention=arguments.arm_retention,
     )
-    return run.execute()
+    finished = run.execute()
+    settled(journal, cancelled)
+    return finished

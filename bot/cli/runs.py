@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from bot.app import Base, base, witnessing
 from bot.cli.columns import aligned, put
-from bot.cli.operating import OperatorGate, cancel_by_signal, refusal_logged, whoever
+from bot.cli.operating import OperatorGate, cancel_by_signal, refusal_logged, settled, whoever
 from bot.cli.process_log import log_to_stderr
 from bot.cli.terminal import TerminalPresenter
 from bot.core import events as ev
@@ -163,6 +163,7 @@ def _decide(parts: Base, run: Unfinished, decision: Decision, *, yes: bool) -> i
                     asked, past, decision, bench, gate, journal, log, cancelled.is_set
                 )
                 finished = execute()
+                settled(journal, cancelled)
         parts.store.claims.release(asked.target, run.run_id)
     good = {"succeeded"} if decision is Decision.RESUME else {"cancelled", "interrupted"}
     return EXIT_OK if finished.outcome in good else EXIT_FAILED

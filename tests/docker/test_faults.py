@@ -178,7 +178,7 @@ def test_a_terminal_that_closes_cancels_a_restore_and_breaks_nothing_off(
 
 
 @pytest.mark.fault("audit log gone")
-def test_without_the_audit_log_no_further_step_begins_and_all_is_undone(
+def test_without_the_audit_log_no_further_step_begins_all_is_undone_and_logged_once_it_is_back(
     installation: Installation, held: str
 ) -> None:
     log, away = installation.audit_path, installation.directory / "away.db"
@@ -186,18 +186,40 @@ def test_without_the_audit_log_no_further_step_begins_and_all_is_undone(
         until_held(running)
         log.rename(away)
         with going_on(installation.database):
-            code = running.process.wait(timeout=60)
+            running.until_printed("Waiting for the audit log")
         away.rename(log)
         finished = running.finish()
-    assert code == 1
-    assert finished.entries[-1].draft.action == "pg_restore"
-    assert finished.entries[-1].draft.phase is Phase.INTENT
+    assert finished.exit_code == 1
+    assert finished.outcome.draft.status == "failed"
+    assert "undone" in finished.statuses("stop_applications")
+    assert not finished.statuses("restoring_off")
     assert "was removed or replaced while tsbot had it open" in finished.output
     assert "What was begun was undone" in finished.output
     for owed in ("pg_restore outcome ok", "stop_applications outcome undone", "run outcome failed"):
         assert f"owed entry: {finished.run_id} {owed}" in finished.output
     assert "Turn restoring off" not in finished.output.split("owed entry")[1]
     assert installation.audit("verify")[0] == 0
+    with closing(AuditStore(installation.audit_path, SystemClock())) as store:
+        assert store.claims.held() == ()
+
+
+@pytest.mark.fault("audit log gone")
+def test_who_gives_up_waiting_for_the_audit_log_has_all_that_is_owed_on_the_screen(
+    installation: Installation, held: str
+) -> None:
+    log, away = installation.audit_path, installation.directory / "away.db"
+    with undone(installation), installation.restoring(held, "--yes") as running:
+        until_held(running)
+        log.rename(away)
+        with going_on(installation.database):
+            running.until_printed("Waiting for the audit log")
+        running.type("\x03")
+        code = running.process.wait(timeout=60)
+        away.rename(log)
+        finished = running.finish()
+    assert code == 1
+    assert finished.entries[-1].draft.phase is Phase.INTENT
+    assert f"owed entry: {finished.run_id} run outcome failed" in finished.output
     # The claim could not be given back either; the next run would take it over.
     give_back_claim(installation, finished.run_id)
 
