@@ -114,7 +114,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 _SHORTEST = 4
-_UNMISTAKABLE = 12
+UNMISTAKABLE = 12
+"""Characters from which on a known secret is one wherever it stands."""
 
 
 class Secrets:
@@ -143,6 +144,16 @@ class Secrets:
         return _COMMAND.sub(_shortened, text)
 
 
+def is_word_of(secret: str, text: str) -> bool:
+    """Whether a known secret would be removed from a text as a word of its own.
+
+    Args:
+        secret: one that is short enough to be mistaken for a name.
+        text: what may be shown.
+    """
+    return _SHORTEST <= len(secret) < UNMISTAKABLE and bool(re.search(_expression(secret), text))
+
+
 def _forms(value: str) -> set[str]:
     """A secret as it is, and as a URL, SQL, a DSN and JSON would write it."""
     escaped = value.replace("\\", "\\\\")
@@ -152,6 +163,6 @@ def _forms(value: str) -> set[str]:
 
 
 def _expression(form: str) -> str:
-    if len(form) >= _UNMISTAKABLE:
+    if len(form) >= UNMISTAKABLE:
         return re.escape(form)
     return rf"(?<![A-Za-z0-9_]){re.escape(form)}(?![A-Za-z0-9_])"

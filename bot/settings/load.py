@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -35,15 +36,14 @@ def load_settings(path: Path | None = None) -> Settings:
     problems = [line for line in found if not line.startswith(missing)]
     if document is None or reading.problems:
         raise SettingsInvalid("\n".join([*reading.problems, *problems]))
+    targets = {name: _target(name, section) for name, section in document.targets.items()}
     return Settings(
         path=file,
         slack=_slack(document.slack),
         approval=_rules(document.approval),
         audit_path=Path(document.audit.path),
-        targets=MappingProxyType(
-            {name: _target(name, section) for name, section in document.targets.items()}
-        ),
-        warnings=(*reading.warnings, *_unwise(document)),
+        targets=MappingProxyType(targets),
+        warnings=(*reading.warnings, *_unwise(document), *_mistakable(targets)),
         witness=document.audit.witness,
     )
 
@@ -120,6 +120,15 @@ def _target(name: str, section: TargetSection) -> TargetSettings:
             tls_key=Path(tls.key) if tls else None,
         ),
     )
+
+
+def _mistakable(targets: Mapping[str, TargetSettings]) -> list[str]:
+    return [
+        f"targets.{name}: its password is a word of its settings as well, such as a name, and so "
+        "is not kept out of the log; choose another password"
+        for name, target in targets.items()
+        if target.mistakable_password
+    ]
 
 
 def _distinct(ids: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,9 +11,11 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from bot.core.approvals import ApprovalRules
+from bot.core.codec import to_json
 from bot.core.errors import SettingsInvalid
 from bot.core.models import Target
-from bot.settings.dsn import password_of
+from bot.core.redaction import is_word_of
+from bot.settings.dsn import parse, password_of
 
 Mode = Literal["socket", "http"]
 
@@ -69,6 +71,18 @@ class TargetSettings:
     maintenance_database: str
     docker: DockerSettings
 
+    @property
+    def mistakable_password(self) -> str:
+        """The password, where it is a word of what may be shown as well; else empty.
+
+        Removed from the log it would take names along that a run is taken up again by.
+        """
+        uri = self.dsn.get_secret_value()
+        server = parse(uri)
+        shown = f"{server.user} {server.host} {server.database} {to_json(self.target)}"
+        password = password_of(uri)
+        return password if is_word_of(password, shown) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -119,13 +133,16 @@ class Settings:
 
 
 def secret_values(settings: Settings) -> tuple[str, ...]:
-    """Return every secret in each form it may be printed in, longest first, for the redactor."""
+    """Return every secret in each form it may be printed in, longest first, for the redactor.
+
+    A password that is a name in the settings too is left out: `Settings.warnings` tells of it.
+    """
     slack = settings.slack
     found = {s.get_secret_value() for s in (slack.bot_token, slack.app_token, slack.signing_secret)}
     if not settings.witness.startswith("/"):
         found.add(settings.witness)  # the address of a webhook is often all that is needed to post
     for target in settings.targets.values():
         password = password_of(target.dsn.get_secret_value())
-        if password:
+        if password and not target.mistakable_password:
             found |= {target.dsn.get_secret_value(), password, quote(password, safe="")}
     return tuple(sorted(found - {""}, key=lambda value: (-len(value), value)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,20 @@ from bot.core.errors import AuditUnavailable
 from bot.core.journal import Journal, event_of
 from bot.core.models import Check, Verdict
 from bot.core.plan import StepName
+from bot.core.redaction import REDACTED, Secrets
 from tests.adapters.audit import SteppingClock, intruder
-from tests.core.run_samples import ANA, BEN, RUN, a_notice, after, finished, planned, requested
+from tests.core.run_samples import (
+    ANA,
+    BEN,
+    LIVE,
+    RUN,
+    a_notice,
+    a_plan,
+    after,
+    finished,
+    planned,
+    requested,
+)
 
 STEP = StepName.PG_RESTORE
 STARTED = ev.StepStarted(run_id=RUN, at=after(1), step=STEP, intent="restore", facts={"n": 1})
@@ -65,6 +78,20 @@ def screen(store: AuditStore) -> Screen:
 def journal(store: AuditStore, screen: Screen) -> Journal:
     base = Draft("run", Phase.NOTE, channel="C0OPS", target="demo")
     return Journal(store.log, screen, base, SteppingClock())
+
+
+@pytest.mark.parametrize("word", ["dora", "demo", "swap", "database"])
+def test_a_plan_is_read_back_as_it_was_also_where_one_of_its_words_is_a_password_too(
+    path: Path, screen: Screen, word: str
+) -> None:
+    with closing(AuditStore(path, SteppingClock(), Secrets([word]).clean)) as store:
+        event = planned(a_plan(live=replace(LIVE, owner="dora")))
+        Journal(store.log, screen, Draft("run", Phase.NOTE), SteppingClock()).record(event)
+        [entry] = store.log.entries(Query())
+        assert event_of(entry) == event
+        said = ev.StepUndone(run_id=RUN, at=after(1), step=STEP, summary=f"as {word}", ok=True)
+        Journal(store.log, screen, Draft("run", Phase.NOTE), SteppingClock()).record(said)
+        assert f"as {REDACTED}" in str(store.log.entries(Query())[-1].draft.detail)
 
 
 def entries(store: AuditStore) -> tuple[Entry, ...]:

@@ -147,3 +147,19 @@ def test_the_address_of_a_webhook_is_a_secret_and_the_path_of_a_file_is_none(loa
     url = "https://logs.example.org/hook/T0KEN"
     assert secret_values(load(f'{MINIMAL}[audit]\nwitness = "{url}"\n')) == (url,)
     assert secret_values(load(f'{MINIMAL}[audit]\nwitness = "/mnt/heads.txt"\n')) == ()
+
+
+@pytest.mark.parametrize("password", ["postgres", "ecoanp", "prod", "swap"])
+def test_a_password_that_is_a_word_of_the_settings_is_warned_of_and_takes_no_name_from_the_log(
+    load: Load, password: str
+) -> None:
+    settings = load(TSBOT_TARGET_PROD_PASSWORD=password)
+    [warning] = settings.warnings
+    assert warning.startswith("targets.prod: its password is a word of its settings as well")
+    assert password not in secret_values(settings)
+
+
+def test_any_other_password_is_kept_out_of_the_log(load: Load) -> None:
+    settings = load(TSBOT_TARGET_PROD_PASSWORD="tsdb")
+    assert settings.warnings == ()
+    assert "tsdb" in secret_values(settings)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.core.audit import Draft, Entry, Phase, canonical
+from bot.core.redaction import REDACTED, UNMISTAKABLE
 
 Clean = Callable[[str], str]
 """Removes secrets and what is unsafe from a text."""
@@ -34,7 +35,7 @@ def cleaned(draft: Draft, clean: Clean) -> Draft:
 def _plain(value: object, clean: Clean) -> Any:
     match value:
         case str():
-            return clean(value)
+            return _word(value, clean)
         case None | bool() | int():
             return value
         case float():
@@ -44,13 +45,23 @@ def _plain(value: object, clean: Clean) -> Any:
         case timedelta():
             return value.total_seconds()
         case Mapping():
-            return {clean(str(key)): _plain(each, clean) for key, each in value.items()}
+            return {_word(str(key), clean): _plain(each, clean) for key, each in value.items()}
         case list() | tuple():
             return [_plain(each, clean) for each in value]
         case set() | frozenset():
             return sorted((_plain(each, clean) for each in value), key=canonical)
         case _:
             raise TypeError(f"the audit log cannot hold a {type(value).__name__}: {value!r}")
+
+
+def _word(text: str, clean: Clean) -> str:
+    """Clean a text; one word that is nothing but a short secret stays.
+
+    It is a name that somebody has chosen for a password too, such as a role's. A run is taken up
+    again by what the log has of it: a name that is missing there would be taken for another.
+    """
+    cleaned = clean(text)
+    return text if cleaned == REDACTED and len(text) < UNMISTAKABLE else cleaned
 
 
 def as_row(entry: Entry) -> dict[str, Any]:
