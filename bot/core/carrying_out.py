@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from bot.core import events as ev
 from bot.core.bench import Bench
@@ -20,6 +20,7 @@ from bot.core.errors import (
 from bot.core.journal import Journal
 from bot.core.lease import Lease
 from bot.core.models import Person
+from bot.core.plan import StepName
 from bot.core.unreachable import explained
 from bot.core.wording import ended
 
@@ -72,8 +73,16 @@ def carry_out(
     return finished
 
 
-def outcome_of(error: TsbotError) -> str:
-    """Return the word for how a run ended that an error broke off."""
+def outcome_of(error: TsbotError, left: Collection[StepName] = ()) -> str:
+    """Return the word for how a run ended that an error broke off.
+
+    Args:
+        error: what broke it off.
+        left: the steps that could not be taken back; who stopped a run has to hear of them as of
+            a failure, for the other words say that nothing is to be done.
+    """
+    if left:
+        return "failed"
     if isinstance(error, GateNotPassed):
         return "cancelled" if error.reason == "cancelled" else "not approved"
     if isinstance(error, RunCancelled):

@@ -114,7 +114,9 @@ class ChangeRun:
         try:
             return self._run(lease)
         except TsbotError as error:
-            return outcome_of(error), self._taken_back(str(error))
+            told = self._taken_back(str(error))
+            left = self._walk.left if self._walk else ()
+            return outcome_of(error, left), told
         except Exception as error:
             logger.exception("run %s broke off", self.run_id)
             return "failed", self._taken_back(f"internal error: {error!r}")

@@ -81,7 +81,8 @@ class RestoreRun:
             return self._run(lease)
         except TsbotError as error:
             self._undo()
-            return outcome_of(error), self._explain(str(error))
+            left = self._walk.left if self._walk else ()
+            return outcome_of(error, left), self._explain(str(error))
         except Exception as error:
             logger.exception("run %s broke off", self.run_id)
             self._undo()

@@ -271,7 +271,7 @@ def test_an_application_that_cannot_be_started_again_is_named_and_keeps_no_other
         finished = running.finish()
     assert live(installation) == before
     assert installation.life(other)[0] == "running"
-    assert finished.outcome.draft.status == "cancelled"
+    assert finished.outcome.draft.status == "failed"
     assert finished.statuses("stop_applications") == ["ok", "undo failed"]
     said = str(finished.outcome.draft.detail["sentence"])
     assert "Not everything could be undone: applications are DOWN, start them by hand" in said
