@@ -53,8 +53,8 @@ def _access(look: Look, found: Remedies) -> Iterator[Check]:
     closed = not look.access.allows_connections
     state = "ALLOW_CONNECTIONS false" if closed else "CONNECTION LIMIT 0"
     open_it = "ALLOW_CONNECTIONS true" if closed else "CONNECTION LIMIT -1"
-    if found.open_with is not None and look.dead is not None:
-        evidence = f"{database} has {state}, as run {look.dead.run_id} left it when it broke off"
+    if found.open_with is not None:
+        evidence = f"{database} has {state}, as run {look.left.shut} left it when it broke off"
         yield _failed("database is open", evidence, f"{open_it} ({_AT_ONCE})")
         return
     evidence = f"{database} has {state}, and no run of mine has left it so"
@@ -119,9 +119,9 @@ def _paused(look: Look, found: Remedies) -> Iterator[Check]:
             evidence = f"{_jobs_named(held)}: retention, left paused by run {waiting.run_id}"
             cure = "an approver lets retention run again with the button"
             yield Check("paused jobs", Verdict.WARNING, evidence, cure)
-    left = paused & set(look.dead.paused if look.dead else ()) - ours
-    if left and look.dead:
-        evidence = f"{_jobs_named(left)}: left paused by run {look.dead.run_id}, which broke off"
+    left = paused & set(look.left.paused) - ours
+    if left:
+        evidence = f"{_jobs_named(left)}: left paused by run {look.left.paused_by}, which broke off"
         yield _failed("paused jobs", evidence, "SELECT alter_job(ID, scheduled => true) for each")
     others = paused - ours - left - set(found.hold)
     if others:
@@ -162,8 +162,9 @@ def _applications(look: Look, found: Remedies) -> Iterator[Check]:
         if container is None:
             cure = "create it, or correct `applications`"
             yield _failed("other applications", f"no container {application.name}", cure)
-        elif container.name in started and look.dead:
-            evidence = f"{container.name} is down since run {look.dead.run_id} broke off"
+        elif container.name in started:
+            run_id = look.left.stopped[container.name]
+            evidence = f"{container.name} is down since run {run_id} broke off"
             yield _failed("applications are running", evidence, f"started ({_AT_ONCE})")
         elif not container.running:
             cure = f"docker start {container.name}, if it should run"

@@ -121,9 +121,8 @@ def remedies(look: Look) -> Remedies:
     on = any(concerns_workers(layer) for layer in layers) or status.restoring not in {None, "off"}
     wake = (lost or on or bool(unscheduled(look))) and not out_of_reach
     due = tuple(number for number, chunks in look.due if chunks != 0)
-    ours = look.dead is not None and look.dead.shut
     return Remedies(
-        open_with=_limit(look) if look.shut and ours else None,
+        open_with=_limit(look) if look.shut and look.left.shut else None,
         hold=due if wake else (),
         reset_here=tuple(at for at in layers if at.where in _ONE_DATABASE),
         reset_there=tuple(at for at in layers if at.where not in _ONE_DATABASE and not by_hand(at)),

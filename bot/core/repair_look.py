@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.core import events as ev
-from bot.core.aftermath import standing
 from bot.core.audit import Query
 from bot.core.bench import Bench
 from bot.core.errors import DatabaseUnavailable, Refused
 from bot.core.extension_versions import TIMESCALEDB
-from bot.core.journal import event_of, events_of
-from bot.core.last_restore import broken_off, last_restore
+from bot.core.journal import event_of
+from bot.core.last_restore import last_restore
+from bot.core.leavings import Leavings, leavings
 from bot.core.manifest import USER_JOBS, DumpedJob
 from bot.core.models import Container, DatabaseFacts, Target
 from bot.core.owners import Misfit, misfits
-from bot.core.past import past_of
-from bot.core.plan import TURNING, StepName
 from bot.core.ports import AuditLog, Cluster
-from bot.core.retention import HOLDING, Waiting, armable, waiting_after
+from bot.core.retention import HOLDING, Waiting, waiting_after
 from bot.core.server_checks import WORKERS
 from bot.core.server_setting import ServerSetting
 from bot.core.status import THRESHOLDS, Status, read_status
@@ -29,23 +27,6 @@ from bot.core.status import THRESHOLDS, Status, read_status
 _LOOK_BACK = 20  # entries of a step that may have left retention paused
 
 _RESTORER = "pg_restore"
-
-
-@dataclass(frozen=True, slots=True)
-class DeadRun:
-    """The target's last run, which broke off.
-
-    Args:
-        run_id: its id.
-        shut: whether it came to where the live database is closed.
-        stopped: applications it stopped and did not start again, by name.
-        paused: jobs it paused and did not arm again, those left out that need an approver's word.
-    """
-
-    run_id: str
-    shut: bool = False
-    stopped: tuple[str, ...] = ()
-    paused: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +42,7 @@ class Look:
         parallel: max_parallel_workers.
         due: chunks that each armed retention job would drop now; None where it cannot be told.
         waiting: retention jobs that a restore or a repair has left paused and nobody has armed.
-        dead: the last run, where it broke off.
+        left: what runs that broke off have left.
         misfits: jobs whose owner could not do their work.
         importing: whether a pg_restore works in the database.
     """
@@ -74,7 +55,7 @@ class Look:
     parallel: int = 0
     due: tuple[tuple[int, int | None], ...] = ()
     waiting: tuple[Waiting, ...] = ()
-    dead: DeadRun | None = None
+    left: Leavings = field(default_factory=Leavings)
     misfits: tuple[Misfit, ...] = ()
     importing: bool = False
 
@@ -95,9 +76,9 @@ class Look:
 
     def stopped(self) -> tuple[Container, ...]:
         """Return the containers that a run which broke off has left stopped."""
-        names = self.dead.stopped if self.dead else ()
         found = (a.container for a in self.status.applications)
-        return tuple(c for c in found if c is not None and not c.running and c.name in names)
+        down = (c for c in found if c is not None and not c.running)
+        return tuple(c for c in down if c.name in self.left.stopped)
 
 
 def look(bench: Bench, log: AuditLog) -> Look:
@@ -130,7 +111,7 @@ def look(bench: Bench, log: AuditLog) -> Look:
         parallel=int(cluster.setting(WORKERS[1]) or 0),
         due=_due(status, cluster),
         waiting=tuple(_waiting(log, target.name)),
-        dead=dead_run(log, target.name),
+        left=leavings(log, target.name, access.oid),
         misfits=_misfits(status, cluster),
         importing=_importing(cluster, target.database),
     )
@@ -171,21 +152,3 @@ def _importing(cluster: Cluster, database: str) -> bool:
         s.application.startswith(_RESTORER) and s.backend_type == "client backend"
         for s in cluster.sessions(database)
     )
-
-
-def dead_run(log: AuditLog, target: str) -> DeadRun | None:
-    """Return the target's last run if it broke off, None where it ended as it should."""
-    broken = broken_off(log, target)
-    if broken is None:
-        return None
-    entries = log.entries(Query(run_id=broken.run_id))
-    events = [event for entry in entries for event in events_of(entry)]
-    begun = [e for e in events if isinstance(e, ev.StepStarted)]
-    stopped: tuple[str, ...] = ()
-    if StepName.STOP_APPLICATIONS in standing(events):
-        facts = next(e.facts for e in reversed(begun) if e.step is StepName.STOP_APPLICATIONS)
-        names = facts.get("applications", ())
-        stopped = tuple(map(str, names)) if isinstance(names, list | tuple) else ()
-    past = past_of(events)
-    paused = armable(past) if past else ()
-    return DeadRun(broken.run_id, any(e.step in TURNING for e in begun), stopped, paused)

@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 
 from bot.core.findings import findings
+from bot.core.leavings import Leavings
 from bot.core.models import DatabaseFacts, RestoringLayer
 from bot.core.plan import SPECS, StepName
 from bot.core.remedies import SEQUENCE, Remedies, remedies
-from bot.core.repair_look import DeadRun, Look
+from bot.core.repair_look import Look
 from bot.core.retention import Waiting
 from bot.core.server_setting import ServerSetting
 from bot.core.status import Application
@@ -164,18 +165,18 @@ SHUT = replace(WELL, access=replace(FACTS, allows_connections=False))
 
 
 def test_a_database_that_a_dead_run_has_shut_is_opened() -> None:
-    assert steps(replace(SHUT, dead=DeadRun("ab12cd34", shut=True))) == [StepName.REPAIR_ACCESS]
+    assert steps(replace(SHUT, left=Leavings("ab12cd34"))) == [StepName.REPAIR_ACCESS]
 
 
-@pytest.mark.parametrize("dead", [None, DeadRun("ab12cd34")])
-def test_a_database_that_no_run_came_to_shut_stays_shut(dead: DeadRun | None) -> None:
-    look = replace(SHUT, dead=dead)
+@pytest.mark.parametrize("left", [Leavings(), Leavings(stopped={"grafana": "ab12cd34"})])
+def test_a_database_that_no_run_came_to_shut_stays_shut(left: Leavings) -> None:
+    look = replace(SHUT, left=left)
     assert steps(look) == []
     assert "no run of mine has left it so" in told(look)
 
 
 def test_a_connection_limit_of_zero_goes_back_to_that_of_the_database_before() -> None:
-    look = replace(WELL, limit=0, limit_before=40, dead=DeadRun("ab12cd34", shut=True))
+    look = replace(WELL, limit=0, limit_before=40, left=Leavings("ab12cd34"))
     assert remedies(look).open_with == 40
 
 
@@ -184,7 +185,7 @@ def test_applications_are_started_only_where_a_dead_run_stopped_them() -> None:
     look = seen(applications=(Application("grafana", down),))
     assert steps(look) == []
     assert "no run of mine left it so" in told(look)
-    left = replace(look, dead=DeadRun("ab12cd34", stopped=("grafana",)))
+    left = replace(look, left=Leavings(stopped={"grafana": "ab12cd34"}))
     assert remedies(left).start == (down,)
 
 
@@ -193,7 +194,7 @@ def test_paused_jobs_are_told_apart_by_who_paused_them_and_none_is_armed() -> No
     look = replace(
         seen(jobs=paused),
         waiting=(Waiting("11111111", "demo", (1001,)),),
-        dead=DeadRun("22222222", paused=(1002,)),
+        left=Leavings(paused_by="22222222", paused=(1002,)),
     )
     assert steps(look) == []
     first, second, third = told(look).splitlines()

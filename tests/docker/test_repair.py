@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import LiteralString
@@ -24,6 +24,7 @@ from tests.docker.tsbot import TARGET, Finished, Installation, installed
 
 WITHIN_S = 30
 DEAD = "deadbeef"
+DORA = Person("cli:dora", "dora")
 
 
 @pytest.fixture(scope="module")
@@ -263,36 +264,60 @@ class Unseen:
         """Show nothing."""
 
 
-def leave_a_dead_run(installation: Installation) -> None:
-    """Write down a restore that died in its cut-over, its applications stopped."""
-    now, clock = datetime.now(UTC), SystemClock()
-    asker = Person("cli:dora", "dora")
-    names = [str(app.name) for app in installation.applications[:1]]
+@contextmanager
+def journal(installation: Installation) -> Iterator[Journal]:
+    """A way into the log for what happened before."""
+    clock = SystemClock()
     with closing(AuditStore(installation.audit_path, clock)) as store:
         draft = Draft("run", Phase.NOTE, channel="cli", target=TARGET)
-        journal = Journal(store.log, Unseen(), draft, clock)
-        journal.record(
-            ev.RunRequested(
-                run_id=DEAD, at=now, operation="restore", target=TARGET, origin=Origin(asker, "cli")
-            )
-        )
+        yield Journal(store.log, Unseen(), draft, clock)
+
+
+def asked(run_id: str, operation: str) -> ev.RunRequested:
+    now = datetime.now(UTC)
+    return ev.RunRequested(
+        run_id=run_id, at=now, operation=operation, target=TARGET, origin=Origin(DORA, "cli")
+    )
+
+
+def ended(run_id: str, outcome: str) -> ev.RunFinished:
+    now = datetime.now(UTC)
+    return ev.RunFinished(
+        run_id=run_id, at=now, outcome=outcome, sentence="", seconds=1, requester=DORA
+    )
+
+
+def leave_a_dead_run(installation: Installation) -> None:
+    """Write down a restore that died in its cut-over, its applications stopped."""
+    names = [str(app.name) for app in installation.applications[:1]]
+    with journal(installation) as log:
+        log.record(asked(DEAD, "restore"))
         for step, facts in (
             (StepName.STOP_APPLICATIONS, {"applications": names}),
             (StepName.CUT_OVER, {}),
         ):
-            journal.record(ev.StepStarted(run_id=DEAD, at=now, step=step, intent="", facts=facts))
-        journal.record(
-            ev.RunFinished(
-                run_id=DEAD, at=now, outcome="interrupted", sentence="", seconds=1, requester=asker
-            )
-        )
+            now = datetime.now(UTC)
+            log.record(ev.StepStarted(run_id=DEAD, at=now, step=step, intent="", facts=facts))
+        log.record(ended(DEAD, "interrupted"))
 
 
+LATER = {
+    "no later run": None,
+    "a later refresh": ("refresh", "succeeded"),
+    "a later repair that failed": ("repair", "failed"),
+}
+
+
+@pytest.mark.parametrize("later", LATER)
 def test_what_a_dead_run_left_is_put_right_the_database_opened_and_its_applications_started(
-    installation: Installation,
+    later: str, installation: Installation
 ) -> None:
     database, application = installation.database, installation.applications[0]
     leave_a_dead_run(installation)
+    if (since := LATER[later]) is not None:
+        with journal(installation) as log:
+            log.record(asked("1a7e1a7e", since[0]))
+            log.record(ended("1a7e1a7e", since[1]))
     application.stop(timeout=1)
     with database.connect() as connection:
         connection.execute(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS false".encode())
@@ -311,3 +336,20 @@ def test_what_a_dead_run_left_is_put_right_the_database_opened_and_its_applicati
     assert installation.life(application)[0] == "running"
     assert steps(finished)[0] == StepName.REPAIR_ACCESS.value
     assert finished.statuses("gate") == []
+
+
+def test_what_a_repair_has_put_right_is_left_alone_when_somebody_stops_it_later(
+    installation: Installation,
+) -> None:
+    application = installation.applications[0]
+    leave_a_dead_run(installation)
+    application.stop(timeout=1)
+    try:
+        assert installation.repair().exit_code == 0
+        assert installation.life(application)[0] == "running"
+        application.stop(timeout=1)
+        finished = installation.repair()
+        assert installation.life(application)[0] == "exited"
+    finally:
+        application.start()
+    assert f"{application.name} is down, and no run of mine left it so" in sentence(finished)

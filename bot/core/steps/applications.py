@@ -49,7 +49,7 @@ def _all_started(work: Tools) -> Outcome | None:
     now = _now(work)
     if not all(c.id in now and now[c.id].running for c in work.applications):
         return None
-    return Outcome(f"{_names(work.applications)} running")
+    return Outcome(f"{_names(work.applications)} running", {"started": _listed(work)})
 
 
 def _now(work: Tools) -> dict[str, Container]:
@@ -75,7 +75,7 @@ def _start(work: Tools) -> Outcome:
     problems = _start_each(work)
     if problems:
         raise StepFailed("not every application could be started: " + "; ".join(problems))
-    return Outcome(f"started {_names(work.applications)}")
+    return Outcome(f"started {_names(work.applications)}", {"started": _listed(work)})
 
 
 def _start_each(work: Tools) -> list[str]:
