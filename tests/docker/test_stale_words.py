@@ -44,6 +44,7 @@ class Place:
 
     bench: Bench
     store: AuditStore
+    audit: Path
     job: int
 
     def arm(self, run_id: str) -> None:
@@ -76,7 +77,7 @@ def place(shared_database: DatabaseContainer, tmp_path: Path) -> Iterator[Place]
                 run_id=RUN, at=NOW, step=StepName.JOBS, summary="", seconds=0, facts=left
             )
         )
-        yield Place(bench, store, job)
+        yield Place(bench, store, tmp_path / "audit.db", job)
     cluster.drop_database(name)
 
 
@@ -111,7 +112,7 @@ def test_a_button_needs_the_whole_id_of_its_run(place: Place, value: str) -> Non
 
 
 def test_a_run_of_this_process_keeps_its_claim_while_its_lock_is_gone(place: Place) -> None:
-    place.store.claims.take(Claim("prod", RUN, "tsbot", NOW - timedelta(minutes=5)))
+    claimed(place, RUN)
     working = Claiming(place.store.claims, lambda run_id: run_id == RUN)
     with pytest.raises(Refused, match=f"run {RUN} of tsbot"):
         working.take(place.bench, "11111111", "tsbot")
@@ -123,7 +124,9 @@ LONG_AGO = NOW - timedelta(minutes=2)
 
 
 def claimed(place: Place, run_id: str) -> None:
-    place.store.claims.take(Claim("prod", run_id, "tsbot", LONG_AGO))
+    """Let another process take a claim, and end."""
+    with closing(AuditStore(place.audit, place.bench.clock)) as other:
+        other.claims.take(Claim("prod", run_id, "tsbot", LONG_AGO))
 
 
 def holders(place: Place) -> list[str]:
