@@ -93,14 +93,14 @@ class Clicks:
 
         Raises:
             Refused: not an approver, or nothing waits.
+            DatabaseRefused, Unavailable: they were not armed, and can be with another click.
         """
         with self.logged(origin, "arm retention", run_id, run_id):
             self.access.require(origin, ARM_RETENTION.label, ARM_RETENTION.who)
             waiting = waiting_after(self.log, run_id)
             journal = self.launcher.journal(origin.channel, waiting.target)
             claims, known = self.launcher.claims, self.runs.known
-            arm(waiting, self.benches, claims, journal, origin.person, known)
-            return waiting.jobs
+            return arm(waiting, self.benches, claims, journal, origin.person, known)
 
     def require_label(self, origin: Origin, button: ButtonSpec, shown: str, value: str) -> None:
         """Let a click pass whose button said what it does.

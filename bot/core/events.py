@@ -228,10 +228,19 @@ class DecisionTaken(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionArmed(Event):
-    """An approver let retention jobs run again that a restore had left paused."""
+    """An approver let retention jobs run again that a restore had left paused; logged before they
+    are armed."""
 
     person: Person
     jobs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmingEnded(Event):
+    """These retention jobs run again; or they may not, and ``problem`` says why."""
+
+    jobs: tuple[int, ...]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

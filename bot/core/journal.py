@@ -231,6 +231,11 @@ def _armed(event: ev.RetentionArmed, base: Draft) -> Draft:
     return replace(_by(event.person, base), action="arm_retention", phase=Phase.INTENT)
 
 
+def _arming_ended(event: ev.ArmingEnded, base: Draft) -> Draft:
+    status = "failed" if event.problem else "ok"
+    return replace(base, action="arm_retention", phase=Phase.OUTCOME, status=status)
+
+
 def _cancelled(event: ev.CancelAsked, base: Draft) -> Draft:
     return replace(_by(event.person, base), action="cancel", phase=Phase.INTENT)
 
@@ -266,6 +271,7 @@ _COLUMNS: tuple[tuple[type[ev.Event], Callable[..., Draft]], ...] = (
     (ev.StepUndone, _undone),
     (ev.RunFinished, _ended),
     (ev.RetentionArmed, _armed),
+    (ev.ArmingEnded, _arming_ended),
     (ev.CancelAsked, _cancelled),
     (ev.RunInterrupted, _interrupted),
     (ev.DecisionTaken, _decided),

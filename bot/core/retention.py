@@ -10,7 +10,7 @@ from bot.core import events as ev
 from bot.core.audit import Query
 from bot.core.bench import Bench, choose
 from bot.core.claiming import Claiming
-from bot.core.errors import Refused
+from bot.core.errors import Refused, TsbotError
 from bot.core.journal import Journal, event_of
 from bot.core.models import DatabaseFacts, Person
 from bot.core.past import Past
@@ -66,7 +66,7 @@ def waiting_after(log: AuditLog, run_id: str) -> Waiting:
     entries = [entry for entry in found if entry.draft.run_id == run_id != ""]
     for entry in reversed(entries):
         event = event_of(entry)
-        if isinstance(event, ev.RetentionArmed):
+        if isinstance(event, ev.ArmingEnded) and not event.problem:
             raise Refused("already_armed", f"Retention of run {run_id} runs again already.")
         if isinstance(event, ev.StepFinished | ev.StepFailed) and event.step in HOLDING:
             jobs, oid = event.facts.get("waiting"), event.facts.get("oid")
@@ -87,8 +87,8 @@ def arm(
     journal: Journal,
     by: Person,
     at_work: Callable[[str], object] = lambda _: False,
-) -> None:
-    """Re-arm exactly those jobs; logged before it is done.
+) -> tuple[int, ...]:
+    """Re-arm exactly those jobs, and return those that are still there; logged before it is done.
 
     Only in the database that the run made: in another one their ids are other jobs.
 
@@ -101,8 +101,10 @@ def arm(
         at_work: whether a run is at work in this process, or waits for a decision, by its id.
 
     Raises:
-        Refused: the target is at work, or another database has taken the place of the run's.
-        DatabaseRefused: a job is gone.
+        Refused: the target is at work, another database has taken the place of the run's, or
+            somebody has deleted the jobs.
+        DatabaseRefused: they may not have been armed, and can be once more.
+        Unavailable: the same.
     """
     bench = choose(benches, waiting.target)
     claiming = Claiming(claims, at_work, journal.log)
@@ -114,14 +116,46 @@ def arm(
                 f"{bench.target.database} is no longer the database that run {waiting.run_id} "
                 f"{'repaired' if waiting.oid else 'restored'}; nothing was armed.",
             )
+        jobs = _still_there(waiting, bench)
         journal.record(
-            ev.RetentionArmed(
-                run_id=waiting.run_id, at=bench.clock.now(), person=by, jobs=waiting.jobs
-            )
+            ev.RetentionArmed(run_id=waiting.run_id, at=bench.clock.now(), person=by, jobs=jobs)
         )
-        database = bench.cluster.database(bench.target.database)
-        database.set_scheduled(waiting.jobs, True)
-        database.restart_workers()
+        try:
+            _set_going(bench, jobs)
+        except TsbotError as error:
+            journal.record_safe(_ended(waiting, bench, jobs, str(error)))
+            raise
+        journal.record_safe(_ended(waiting, bench, jobs))
+        return jobs
+
+
+def _still_there(waiting: Waiting, bench: Bench) -> tuple[int, ...]:
+    """Return the jobs without those that were deleted: one of them must not keep the rest paused.
+
+    Raises:
+        Refused: all of them were.
+    """
+    found = {job.id for job in bench.cluster.database(bench.target.database).jobs()}
+    jobs = tuple(number for number in waiting.jobs if number in found)
+    if not jobs:
+        raise Refused(
+            "jobs_gone",
+            f"{bench.target.database} no longer has the retention jobs that run {waiting.run_id} "
+            "left paused; nothing was armed.",
+        )
+    return jobs
+
+
+def _set_going(bench: Bench, jobs: tuple[int, ...]) -> None:
+    database = bench.cluster.database(bench.target.database)
+    database.set_scheduled(jobs, True)
+    database.restart_workers()
+
+
+def _ended(
+    waiting: Waiting, bench: Bench, jobs: tuple[int, ...], problem: str = ""
+) -> ev.ArmingEnded:
+    return ev.ArmingEnded(run_id=waiting.run_id, at=bench.clock.now(), jobs=jobs, problem=problem)
 
 
 def _its_own(serving: DatabaseFacts, waiting: Waiting) -> bool:

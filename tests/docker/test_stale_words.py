@@ -12,12 +12,12 @@ import pytest
 from bot.adapters.audit_log import AuditStore
 from bot.adapters.clock import SystemClock
 from bot.adapters.docker_host import DockerHost
-from bot.adapters.postgres import PostgresCluster
+from bot.adapters.postgres import PostgresCluster, database
 from bot.core import events as ev
 from bot.core.audit import Claim, Draft, Phase, Query
 from bot.core.bench import Bench
 from bot.core.claiming import Claiming
-from bot.core.errors import Refused
+from bot.core.errors import Refused, TsbotError
 from bot.core.journal import Journal
 from bot.core.models import ContainerRef, Person, Target
 from bot.core.plan import StepName
@@ -47,15 +47,15 @@ class Place:
     audit: Path
     job: int
 
-    def arm(self, run_id: str) -> None:
+    def arm(self, run_id: str) -> tuple[int, ...]:
         draft = Draft("run", Phase.NOTE, target="prod")
         journal = Journal(self.store.log, Unseen(), draft, self.bench.clock)
         waiting = waiting_after(self.store.log, run_id)
-        arm(waiting, {"prod": self.bench}, self.store.claims, journal, BEN)
+        return arm(waiting, {"prod": self.bench}, self.store.claims, journal, BEN)
 
     def armed(self) -> bool:
-        database = self.bench.cluster.database(self.bench.target.database)
-        return next(j for j in database.jobs() if j.id == self.job).scheduled
+        made = self.bench.cluster.database(self.bench.target.database)
+        return next(j for j in made.jobs() if j.id == self.job).scheduled
 
 
 @pytest.fixture
@@ -63,10 +63,10 @@ def place(shared_database: DatabaseContainer, tmp_path: Path) -> Iterator[Place]
     clock, cluster = SystemClock(), PostgresCluster(shared_database.dsn())
     name = f"stale_{secrets.token_hex(4)}"
     cluster.create_database(name, None, made_by(RUN, name))
-    database = cluster.database(name)
-    database.create_extension("timescaledb")
-    job = database.jobs()[0].id
-    database.set_scheduled([job], False)
+    made = cluster.database(name)
+    made.create_extension("timescaledb")
+    job = made.jobs()[0].id
+    made.set_scheduled([job], False)
     target = Target("prod", name, ContainerRef(shared_database.name), "/backup")
     bench = Bench(target, DockerHost("unix:///nowhere"), cluster, clock)
     with closing(AuditStore(tmp_path / "audit.db", clock)) as store:
@@ -81,14 +81,16 @@ def place(shared_database: DatabaseContainer, tmp_path: Path) -> Iterator[Place]
     cluster.drop_database(name)
 
 
-def armings(place: Place) -> int:
-    return len(place.store.log.entries(Query(action="arm_retention")))
+def armings(place: Place) -> list[str]:
+    """Return intents, which have no status, and outcomes."""
+    entries = place.store.log.entries(Query(action="arm_retention"))
+    return [entry.draft.status for entry in entries]
 
 
 def test_retention_is_armed_in_the_database_that_the_run_made(place: Place) -> None:
     place.arm(RUN)
     assert place.armed()
-    assert armings(place) == 1
+    assert armings(place) == ["", "ok"]
 
 
 def test_the_button_of_an_older_restore_arms_nothing_in_the_database_of_a_newer_one(
@@ -101,7 +103,58 @@ def test_the_button_of_an_older_restore_arms_nothing_in_the_database_of_a_newer_
     with pytest.raises(Refused, match=f"no longer the database that run {RUN} restored"):
         place.arm(RUN)
     assert not place.armed()
-    assert armings(place) == 0
+    assert armings(place) == []
+
+
+def left_paused(place: Place, *jobs: int) -> None:
+    """Write down that the restore left these jobs paused."""
+    draft = Draft("run", Phase.NOTE, target="prod")
+    Journal(place.store.log, Unseen(), draft, place.bench.clock).record(
+        ev.StepFinished(
+            run_id=RUN,
+            at=NOW,
+            step=StepName.JOBS,
+            summary="",
+            seconds=0,
+            facts={"waiting": list(jobs)},
+        )
+    )
+
+
+def test_what_could_not_be_armed_is_not_called_armed_and_the_next_click_arms_it(
+    place: Place, shared_database: DatabaseContainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "LOCK_TIMEOUT", 0.5)
+    with shared_database.connect(place.bench.target.database) as somebody, somebody.transaction():
+        somebody.execute("LOCK TABLE _timescaledb_config.bgw_job IN SHARE MODE")
+        with pytest.raises(TsbotError, match="lock timeout"):
+            place.arm(RUN)
+    assert not place.armed()
+    assert waiting_after(place.store.log, RUN).jobs == (place.job,)  # as /repair lists it
+    place.arm(RUN)
+    assert place.armed()
+    assert armings(place) == ["", "failed", "", "ok"]
+    with pytest.raises(Refused, match=f"Retention of run {RUN} runs again already"):
+        place.arm(RUN)
+
+
+def test_a_process_that_died_before_it_armed_anything_keeps_nobody_from_arming_it(
+    place: Place,
+) -> None:
+    draft = Draft("run", Phase.NOTE, target="prod")
+    journal = Journal(place.store.log, Unseen(), draft, place.bench.clock)
+    journal.record(ev.RetentionArmed(run_id=RUN, at=NOW, person=BEN, jobs=(place.job,)))
+    place.arm(RUN)
+    assert place.armed()
+
+
+def test_a_job_that_was_deleted_meanwhile_keeps_no_other_paused(place: Place) -> None:
+    left_paused(place, 999_999, place.job)
+    assert place.arm(RUN) == (place.job,)
+    assert place.armed()
+    left_paused(place, 999_999)
+    with pytest.raises(Refused, match=f"no longer has the retention jobs that run {RUN} left"):
+        place.arm(RUN)
 
 
 @pytest.mark.parametrize("value", ["", "0", RUN[:4], RUN[:-1]])
