@@ -50,7 +50,7 @@ _CHECKS = 30
 
 def result(view: RunView) -> Look:
     """Return how a run ended, with its evidence, for the channel."""
-    name_of_it = f"{view.operation.capitalize()} of {view.target}: {view.outcome}"
+    name_of_it = f"{view.operation.capitalize()} of {view.target or 'a target'}: {view.outcome}"
     sign = emoji(OUTCOMES.get(view.outcome, "grey_question"))
     blocks = [
         header(name_of_it),
@@ -91,7 +91,8 @@ def unwitnessed(view: RunView, entry: int, sentence: str) -> Look:
 def failure(view: RunView, step: StepView) -> Look:
     """Return that a step failed and what happens next, for the channel."""
     number = f"step {step.spec.number}, " if step.spec.number else ""
-    what = f"{view.operation.capitalize()} of {view.target} failed at {number}{step.spec.title}: "
+    of = view.target or "a target"
+    what = f"{view.operation.capitalize()} of {of} failed at {number}{step.spec.title}: "
     row = [emoji("rotating_light"), words(" "), *_for(view.requester), words(what, bold=True)]
     told = paragraph([*row, words(shortened(step.summary, 1500))])
     blocks = [told, context(pointer(view.run_id))]

@@ -33,13 +33,26 @@ class _Shown:
     view: RunView
     channel: str
 
+    @property
+    def known(self) -> bool:
+        """Whether the run's request was seen: without it nobody knows what its card looks like.
+
+        Such is a run from before a restart of the bot, of which only some late event comes in.
+        """
+        return self.view.started_at is not None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether its card has to change once more."""
+        return self.known and not self.view.finished
+
 
 class SlackPresenter:
     """The port Presenter: one card a run, details in its thread, turning points in the channel.
 
     Args:
         outbox: where looks go.
-        default_channel: for runs from the command line.
+        default_channel: for runs from the command line, and for what is said of unknown ones.
         permalink: message addresses for links, see `Identity.permalink`; must not block.
     """
 
@@ -94,11 +107,14 @@ class SlackPresenter:
     def _keep(self, shown: _Shown) -> _Shown:
         self._runs[shown.view.run_id] = shown
         self._runs.move_to_end(shown.view.run_id)
-        while len(self._runs) > _KEPT:
-            self._runs.popitem(last=False)
+        over = [run_id for run_id, one in self._runs.items() if not one.at_work][:-_KEPT]
+        for run_id in over:
+            del self._runs[run_id]
         return shown
 
     def _paint(self, shown: _Shown) -> None:
+        if not shown.known:
+            return
         look = card(shown.view, self._permalink)
         self._outbox.paint(shown.channel, shown.view.run_id, look)
 

@@ -194,6 +194,60 @@ def test_two_runs_have_two_cards(
     assert len(workspace.messages("ops")) == 2
 
 
+LATE = (
+    ev.RetentionArmed(run_id=RUN, at=after(1), person=BEN, jobs=(1001,)),
+    ev.ArmingEnded(run_id=RUN, at=after(2), jobs=(1001,)),
+    ev.CancelAsked(run_id=RUN, at=after(3), person=BEN, effect=""),
+)
+
+
+def test_what_comes_in_late_of_a_run_nobody_knows_any_more_paints_no_card(
+    presenter: SlackPresenter, outbox: Outbox, workspace: Workspace
+) -> None:
+    for event in LATE:
+        presenter.show(event)
+    assert outbox.close(5)
+    assert workspace.messages("alerts") == workspace.messages("ops") == []
+
+
+def test_what_is_said_once_of_a_run_nobody_knows_is_said_in_the_default_channel(
+    presenter: SlackPresenter, outbox: Outbox, workspace: Workspace
+) -> None:
+    undone = ev.StepUndone(
+        run_id=RUN, at=after(50), step=StepName.CREATE_DATABASE, summary="dropped", ok=True
+    )
+    away = ev.HeadNotWitnessed(run_id=RUN, at=after(60), entry=17, sentence="timed out")
+    for event in (*LATE, failed(StepName.PG_RESTORE), undone, away, head("failed", 41)):
+        presenter.show(event)
+    presenter.show(finished("failed", "Undone."))
+    assert outbox.close(5)
+    texts = [message.text for message in workspace.messages("alerts")]
+    assert not [text for text in texts if "under way" in text]
+    assert "Run of a target failed at step 6, Restore the dump: disk full" in texts
+    assert "<@U0ANA> Run of a target: failed. Undone." in texts
+    shown = seen([m.blocks for m in workspace.messages("alerts")])
+    assert "Create database taken back: dropped" in shown
+    assert "has not taken entry 17" in shown
+    assert f"Head of the audit log: entry 41 `{41:064x}`" in shown
+    assert "Cancel" not in shown
+
+
+def test_a_run_at_work_keeps_its_card_however_many_others_come_and_go(
+    presenter: SlackPresenter, outbox: Outbox, workspace: Workspace
+) -> None:
+    presenter.show(requested())
+    for n in range(60):
+        presenter.show(requested(run_id=f"other{n}"))
+        presenter.show(replace(finished(), run_id=f"other{n}"))
+    presenter.show(finished())
+    presenter.show(replace(LATE[0], run_id="other0"))
+    assert outbox.close(10)
+    cards = [m for m in workspace.messages("ops") if not m.thread_ts]
+    assert cards[0].text == "Restore of demo: succeeded. All is well."
+    assert len(cards) == 61
+    assert workspace.messages("alerts") == []
+
+
 def test_showing_never_raises(presenter: SlackPresenter, caplog: pytest.LogCaptureFixture) -> None:
     broken = ev.StepStarted(run_id=RUN, at=after(1), step="no step", intent="")  # type: ignore[arg-type]
     with caplog.at_level(logging.ERROR):
