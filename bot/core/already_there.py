@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bot.core.models import Check, Container, Session, Verdict
+from bot.core.plan import side_name
 
 SESSION = "tsbot-restore-"
 """How the application_name of every run's pg_restore begins."""
@@ -35,12 +36,25 @@ def applications_check(found: Mapping[str, Container | None]) -> Check:
     return Check(name, Verdict.OK, "all there")
 
 
-def leftover_check(sessions: Iterable[Session]) -> Check:
-    """Look for a pg_restore that an interrupted run has left at work."""
+def leftover_check(sessions: Iterable[Session], live: str) -> Check:
+    """Look for a pg_restore that an interrupted run of this target has left at work.
+
+    One in another database is another target's and may be alive: nobody must be told to end it.
+
+    Args:
+        sessions: of the whole server.
+        live: the name of the target's live database.
+    """
     name = "pg_restore of other runs"
-    ours = [s for s in sessions if s.application.startswith(SESSION)]
+    ours = [s for s in sessions if _is_of(live, s)]
     if not ours:
         return Check(name, Verdict.OK, "none at work")
     where = ", ".join(sorted({f"{s.application} in {s.database}" for s in ours}))
     remedy = "end it with pg_terminate_backend(), then drop its database"
     return Check(name, Verdict.WARNING, f"a pg_restore still runs: {where}", remedy)
+
+
+def _is_of(live: str, session: Session) -> bool:
+    """Whether a session is a pg_restore's, in the side database of its own run and this target."""
+    run_id = session.application.removeprefix(SESSION)
+    return run_id != session.application and session.database == side_name(live, run_id)

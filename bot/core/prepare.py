@@ -155,7 +155,7 @@ class Preflight:
         yield from DumpChecks(self.target, self.cluster, read).run()
         yield check_job_owners(self.target, read.toc, read.manifest, self.cluster)
         yield applications_check(dict(self._found_applications()))
-        yield leftover_check(self.cluster.sessions())
+        yield leftover_check(self.cluster.sessions(), self.target.database)
         live = self.cluster.find_database(self.target.database)
         first = self.target.strategy is Strategy.DROP_FIRST
         room = read_room(self.cluster, reader, live, read.backup.file, dropped=first)

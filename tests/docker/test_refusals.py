@@ -13,7 +13,7 @@ from bot.core.audit import Phase
 from tests.docker.containers import DatabaseContainer
 from tests.docker.dumps import bit_flipped, growing, take_dump, truncated
 from tests.docker.environment import Prepared
-from tests.docker.sample import create_sample, row_counts
+from tests.docker.sample import DATABASE, create_sample, row_counts
 from tests.docker.tsbot import Finished, Installation, age, installed
 
 Files = Callable[[DatabaseContainer, str], str]
@@ -366,3 +366,33 @@ def test_a_log_full_of_refusals_is_intact(installation: Installation, dump: str)
     refused(installation, "none.dump")
     code, printed = installation.audit("verify")
     assert code == 0, printed
+
+
+@contextmanager
+def pg_restore(database: DatabaseContainer, live: str, run_id: str) -> Iterator[None]:
+    """Let a session be at work as a run's pg_restore is, in the side database of that run."""
+    side = f"{live}_restore_{run_id}"
+    with database.connect() as connection:
+        connection.execute(f"CREATE DATABASE {side}".encode())
+        try:
+            with database.connect(side) as session:
+                session.execute(f"SET application_name = 'tsbot-restore-{run_id}'".encode())
+                yield
+        finally:
+            connection.execute(f"DROP DATABASE {side} WITH (FORCE)".encode())
+
+
+def test_a_pg_restore_left_at_work_is_told_of_and_that_of_another_target_is_left_in_peace(
+    installation: Installation, dump: str
+) -> None:
+    database = installation.database
+    with pg_restore(database, DATABASE, "05441ca1"), pg_restore(database, "other", "0badcafe"):
+        finished = installation.restore(dump, "--dry-run")
+    assert finished.exit_code == 0, finished.output
+    evidence = f"a pg_restore still runs: tsbot-restore-05441ca1 in {DATABASE}_restore_05441ca1"
+    assert f"{evidence} (end it with pg_terminate_backend()" in str(plan_of(finished))
+    assert "0badcafe" not in finished.output
+
+
+def plan_of(finished: Finished) -> object:
+    return finished.entry("plan", Phase.NOTE).draft.detail["plan"]
