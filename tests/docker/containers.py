@@ -14,6 +14,7 @@ import psycopg
 from docker import DockerClient
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
+from docker.types import Mount
 from psycopg.conninfo import make_conninfo
 
 from tests.docker.image import LABEL, is_own_image
@@ -116,7 +117,8 @@ class Containers:
     ) -> DatabaseContainer:
         """Start PostgreSQL with pg_cron bound to *database* and wait until it answers.
 
-        *disk* limits the data directory to so much memory, such as ``300m``.
+        *disk* limits the data directory to so much memory, such as ``300m``, which outlives a
+        restart as a disk does.
 
         Raises docker's APIError or TimeoutError.
         """
@@ -126,7 +128,7 @@ class Containers:
             self._new_name(name),
             environment={**settings, **(environment or {})},
             labels={**(labels or {}), **self.labels},
-            disk=disk,
+            mounts=self._disk(disk) if disk else [],
         )
         made = DatabaseContainer(
             container, str(container.name), str(container.id), "127.0.0.1", port, password
@@ -172,12 +174,13 @@ class Containers:
         return self.client.containers.list(all=True, filters=self._filters())
 
     def close(self) -> None:
-        """Remove this set's containers and networks; one that fails does not keep the others."""
+        """Remove this set's containers, networks and disks; none that fails keeps the others."""
         errors: list[DockerException] = []
         networks = self.client.networks.list(filters=self._filters())
         removals: list[Callable[[], None]] = [
             *(partial(container.remove, force=True, v=True) for container in self.all()),
             *(network.remove for network in networks),
+            *(volume.remove for volume in self.client.volumes.list(filters=self._filters())),
         ]
         for remove in removals:
             try:
@@ -195,8 +198,28 @@ class Containers:
     def _new_name(self, name: str) -> str:
         return f"{self.prefix}{name}-{secrets.token_hex(2)}"
 
+    def _disk(self, size: str) -> list[Mount]:
+        """Make a small file system in memory; a container that idles keeps it mounted."""
+        volume = self.client.volumes.create(
+            self._new_name("disk"),
+            driver="local",
+            driver_opts={"type": "tmpfs", "device": "tmpfs", "o": f"size={size}"},
+            labels=self.labels,
+        )
+        mounts = [Mount(PGDATA, volume.name)]
+        self.client.containers.run(
+            self.image,
+            name=self._new_name("keeper"),
+            entrypoint=["sh", "-c", OBEDIENT],
+            command=[],
+            labels=self.labels,
+            mounts=mounts,
+            detach=True,
+        )
+        return mounts
+
     def _run_published(
-        self, name: str, environment: dict[str, str], labels: dict[str, str], disk: str
+        self, name: str, environment: dict[str, str], labels: dict[str, str], mounts: list[Mount]
     ) -> tuple[Container, int]:
         """Start a database on a fixed free port; an engine's own choice changes at a restart."""
         for attempts_left in (2, 1, 0):
@@ -209,7 +232,7 @@ class Containers:
                 labels=labels,
                 ports={"5432/tcp": ("127.0.0.1", port)},
                 shm_size="256m",
-                tmpfs={PGDATA: f"size={disk}"} if disk else {},
+                mounts=mounts,
             )
             try:
                 container.start()

@@ -1,17 +1,23 @@
 """A disk fills up in the middle of a restore: the server's, and the one with the audit log."""
 
+import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from bot.core import events as ev
 from bot.core.plan import StepName
+from bot.core.steps import coming_back
 from tests.docker.containers import PGDATA
 from tests.docker.environment import Prepared
 from tests.docker.proxy import left_out
+from tests.docker.sample import DATABASE
 from tests.docker.trial import AFTER, BEFORE, UNDONE, Point, Trial
 from tests.docker.tsbot import installed
 
@@ -58,21 +64,71 @@ def fill(directory: Path) -> None:
             return
 
 
+def take_all_but(trial: Trial, kilobytes: int) -> None:
+    """Fill the server's disk."""
+    free = f"$(df -Pk {PGDATA} | tail -1 | awk '{{print $4 - {kilobytes}}}')"
+    code, said = trial.database.exec("sh", "-c", f"fallocate -l {free}K {PGDATA}/filler")
+    assert code == 0, said
+
+
+@contextmanager
+def freed(trial: Trial) -> Iterator[None]:
+    """Take the filler away again, also from a server that has stopped for want of room."""
+    try:
+        yield
+    finally:
+        server = trial.database.container
+        assert server.client is not None
+        remove = ["rm", "-f", f"{PGDATA}/filler"]
+        # from another container: the server's own may have stopped, and stops again at once
+        server.client.containers.run(
+            str(server.attrs["Image"]), remove, volumes_from=[trial.database.id], remove=True
+        )
+        server.start()
+        trial.database.wait_until_ready("postgres")
+
+
+@pytest.mark.fault("disk full to the last byte")
+@pytest.mark.parametrize("strategy", ["swap", "in-place"])
+def test_a_server_that_stops_for_want_of_room_serves_the_old_database_once_there_is_some(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    """PostgreSQL cannot even write its log then, and panics; nothing can be dropped either."""
+    monkeypatch.setattr(coming_back, "BACK_WITHIN", timedelta(seconds=2))
+
+    def fill_wal_and_all() -> None:
+        take_all_but(trial, 0)
+        with suppress(psycopg.OperationalError), trial.database.connect() as connection:
+            while True:
+                connection.execute("SELECT pg_logical_emit_message(false, '', 'x')")
+                connection.execute("SELECT pg_switch_wal()")
+
+    with freed(trial):
+        point = Point(StepName.PG_RESTORE, BEFORE)
+        ended = trial.run(point, fill_wal_and_all, strategy=strategy)
+        assert trial.lives() == ["running", "running", "created"], ended.run.sentence
+        assert b"PANIC:" in trial.database.container.logs()
+    said = ended.run.sentence
+    assert (ended.happened, ended.run.outcome) == (True, "failed")
+    assert f"The live database {DATABASE} was not changed" in said
+    drop = re.search(r'DROP DATABASE IF EXISTS "\S+_restore_\w+" WITH \(FORCE\)', said)
+    assert drop, said
+    with trial.database.connect() as connection:
+        connection.execute(drop[0].encode())
+    trial.database.exec("sh", "-c", "rm -f $PGDATA/tsbot-*.list")
+    trial.assert_standing(ended, restored=False)
+
+
 @pytest.mark.fault("disk full")
 @pytest.mark.parametrize("strategy", ["swap", "in-place"])
 def test_a_servers_disk_that_fills_up_before_pg_restore_leaves_the_live_database(
     trial: Trial, strategy: str
 ) -> None:
-    def take_most() -> None:
-        free = f"$(df -Pk {PGDATA} | tail -1 | awk '{{print $4 - 40960}}')"
-        code, said = trial.database.exec("sh", "-c", f"fallocate -l {free}K {PGDATA}/filler")
-        assert code == 0, said
-
-    try:
+    with freed(trial):
         point = Point(StepName.PG_RESTORE, BEFORE)
-        ended = trial.run(point, take_most, strategy=strategy, disk_floor="60MB")
-    finally:
-        trial.database.exec("rm", "-f", f"{PGDATA}/filler")
+        ended = trial.run(
+            point, lambda: take_all_but(trial, 40960), strategy=strategy, disk_floor="60MB"
+        )
     trial.assert_undone(ended)
     assert "free room, then ask again" in ended.run.sentence
 

@@ -161,7 +161,7 @@ class Trial:
         """The old database serves, and the run says so."""
         assert ended.happened, ended.run.sentence
         assert ended.run.outcome == outcome, ended.run.sentence
-        assert UNDONE in ended.run.sentence
+        assert UNDONE in ended.run.sentence, ended.run.sentence
         self.assert_standing(ended, restored=False)
 
     def assert_restored(self, ended: Ended, outcome: str = "succeeded") -> None:
