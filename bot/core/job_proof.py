@@ -12,10 +12,6 @@ from bot.core.wording import counted, moment, shortened
 
 _ERROR_LENGTH = 300
 
-_DONE_ALL_THE_SAME = ("cannot drop portal",)
-"""Errors that come when a job's work is committed already: TimescaleDB 2.22.1 on PostgreSQL
-15.20 calls each finished policy failed with this one."""
-
 _SUSPECT = "see the server's log"
 
 _DOES: Mapping[str, tuple[str, str]] = {
@@ -63,7 +59,7 @@ def _proof(before: Sighting, now: Sighting, number: int) -> Check:
     if not has_run(before, now, number):
         return _not_run(name, job)
     effect = _effect(job, before.work.get(number), now.work.get(number))
-    if job.last_status == "Success":
+    if not job.failed:
         return _succeeded(name, job, effect)
     return _failed(name, job, effect)
 
@@ -86,12 +82,11 @@ def _not_run(name: str, job: Job) -> Check:
 
 @dataclass(frozen=True, slots=True)
 class _Effect:
-    """What came of a run; ``sure`` where something moved, ``stuck`` where all is as before."""
+    """What came of a run; ``sure`` where something moved, ``stuck`` where what was due did not."""
 
     sentence: str
     sure: bool = False
     stuck: bool = False
-    idle: bool = False
 
 
 def _effect(job: Job, before: JobWork | None, now: JobWork | None) -> _Effect:
@@ -109,7 +104,7 @@ def _effect(job: Job, before: JobWork | None, now: JobWork | None) -> _Effect:
         return _Effect(f"its watermark moved{left}", sure=True)
     if before.due:
         return _Effect(f"{counted(len(before.due), noun)} due and none {verb}", stuck=True)
-    return _Effect("nothing was due", idle=True)
+    return _Effect("nothing was due")
 
 
 def _covered(one: tuple[int, int], others: frozenset[tuple[int, int]]) -> bool:
@@ -120,6 +115,8 @@ def _covered(one: tuple[int, int], others: frozenset[tuple[int, int]]) -> bool:
 
 def _succeeded(name: str, job: Job, effect: _Effect) -> Check:
     ran = f"ran {_when(job)}: {effect.sentence}"
+    if job.miscalled:
+        ran += f" (called failed for what came after its work: {reason(job)})"
     if effect.stuck:
         return Check(name, Verdict.WARNING, ran, f"/runjob {job.id}, then look again")
     return Check(name, Verdict.OK, ran)
@@ -127,8 +124,7 @@ def _succeeded(name: str, job: Job, effect: _Effect) -> Check:
 
 def _failed(name: str, job: Job, effect: _Effect) -> Check:
     error = reason(job)
-    known = effect.idle and any(text in error for text in _DONE_ALL_THE_SAME)
-    if effect.sure or known:
+    if effect.sure:
         seen = f"{effect.sentence}, though its run {_when(job)} is called failed: {error}"
         return Check(name, Verdict.WARNING, seen, _SUSPECT)
     seen = f"failed {_when(job)}: {error} ({effect.sentence})"

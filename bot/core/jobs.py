@@ -7,6 +7,12 @@ from datetime import datetime, timedelta
 
 from bot.core.models import Facts
 
+_DONE_ALL_THE_SAME = ("cannot drop portal",)
+"""What PostgreSQL says to a job that has committed its work and ends, and TimescaleDB then calls
+the job failed. Seen with TimescaleDB 2.22.1 and 2.23.1 on PostgreSQL 15.20 and 17.12, for each
+policy that ended well; up to 2.29.2 the code is the same.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -31,6 +37,17 @@ class Job:
     started: datetime | None = None  # its last run
     runs: int = 0
     error: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether its last run came to grief before its work was committed."""
+        return self.last_status == "Failed" and not self.miscalled
+
+    @property
+    def miscalled(self) -> bool:
+        """Whether its last run is called failed for what came after its work was committed."""
+        late = any(text in self.error for text in _DONE_ALL_THE_SAME)
+        return self.last_status == "Failed" and late
 
     @property
     def drops_data(self) -> bool:

@@ -80,7 +80,7 @@ def _jobs_scheduled(status: Status, expected: Expectations) -> Check:
     shown = _counts(ours, armed, expected)
     if expected.proofs is not None:
         return _proven(name, shown, expected.proofs)
-    failed = [j for j in armed if j.last_status == "Failed"]
+    failed = [j for j in armed if j.failed]
     if failed:
         seen = "; ".join(f"{j.id}: {reason(j)}" for j in failed[:_MOST])
         numbers = ", ".join(str(j.id) for j in failed)

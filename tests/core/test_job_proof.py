@@ -120,14 +120,22 @@ def test_a_job_called_failed_whose_work_is_done_is_a_warning_with_the_text() -> 
     assert check.evidence.endswith("failed: cannot do")
 
 
-@pytest.mark.parametrize(
-    ("error", "verdict"),
-    [
-        ('cannot drop portal "" while it is being set up', Verdict.WARNING),
-        ("must be owner of view", Verdict.FAILED),
-    ],
-)
-def test_with_nothing_due_only_an_error_known_to_come_after_the_work_is_forgiven(
-    error: str, verdict: Verdict
-) -> None:
-    assert proof(replace(RAN, last_status="Failed", error=error), work(), work()).verdict is verdict
+PORTAL = 'cannot drop portal "" while it is being set up'
+
+
+@pytest.mark.parametrize("left", [work(), work(RANGE)])
+def test_a_job_called_failed_for_what_came_after_its_work_is_judged_by_that(left: JobWork) -> None:
+    late = proof(replace(RAN, last_status="Failed", error=PORTAL), left, work())
+    assert late.verdict is Verdict.OK
+    assert late.evidence.startswith("ran at 08:30:05 UTC: ")
+    assert late.evidence.endswith(f"(called failed for what came after its work: {PORTAL})")
+
+
+def test_of_such_a_job_that_left_undone_what_was_due_nobody_says_that_all_is_well() -> None:
+    late = proof(replace(RAN, last_status="Failed", error=PORTAL), work(RANGE), work(RANGE))
+    assert late.verdict is Verdict.WARNING
+
+
+def test_with_nothing_due_no_other_error_is_forgiven() -> None:
+    failed = replace(RAN, last_status="Failed", error="must be owner of view")
+    assert proof(failed, work(), work()).verdict is Verdict.FAILED

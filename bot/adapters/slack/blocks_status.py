@@ -163,7 +163,8 @@ def _section(title: str, rows: Sequence[list[Json]]) -> list[Json]:
 def _job(job: Job, now: datetime) -> list[Json]:
     what = job.procedure.removeprefix("policy_").replace("_", " ")
     every = duration(job.interval.total_seconds())
-    last = f", last {job.last_status.lower()}" if job.last_status else ", never ran"
+    ended = "done, though called failed" if job.miscalled else job.last_status.lower()
+    last = f", last {ended}" if ended else ", never ran"
     return [
         words(f"{job.id} ", code=True),
         words(f"{what} "),

@@ -150,10 +150,9 @@ def test_jobs_made_due_are_run_as_their_owner_also_on_a_view_on_a_view(
         database.kick(jobs(database)[name].id)
     until(lambda: all(jobs(database)[name].last_status for name in kicked))
     after = jobs(database)
-    assert [after[name].last_status for name in kicked] == ["Success", "Success", "Failed"]
+    assert [after[name].failed for name in kicked] == [False, False, True]
     assert [after[name].runs for name in after] == [0, 1, 1, 0, 0, 1]
     assert after["fail"].error == "no luck"
-    assert after["day"].error == ""
     assert after["day"].started is not None
     assert before.due
     assert work(database, "compression").due == frozenset()
