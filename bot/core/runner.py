@@ -81,7 +81,7 @@ class RestoreRun:
             return self._run(lease)
         except TsbotError as error:
             self._undo()
-            left = self._walk.left if self._walk else ()
+            left = _standing(self._walk) if self._walk else ()
             return outcome_of(error, left), self._explain(str(error))
         except Exception as error:
             logger.exception("run %s broke off", self.run_id)
@@ -199,6 +199,11 @@ class RestoreRun:
             but = ", but not all is well" if to_repair(work) else ""
             return "succeeded", f"{name} is restored, all points green{but}.{rest}"
         return "unverified", f"{name} is restored, but not every point is green.{rest}"
+
+
+def _standing(walk: Walk[Work]) -> tuple[StepName, ...]:
+    """Return the steps that were not taken back, a dropped database's among them."""
+    return (*walk.left, *([StepName.DROP_DATABASE] if _lost(walk) else []))
 
 
 def _lost(walk: Walk[Work]) -> str:

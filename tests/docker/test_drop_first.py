@@ -10,6 +10,7 @@ from bot.core.models import Strategy
 from bot.core.plan import ORDER, StepName
 from tests.docker.dumps import take_dump
 from tests.docker.environment import Prepared
+from tests.docker.held import HELD, until_held
 from tests.docker.sample import DATABASE, OWNER, READER, create_sample, row_counts
 from tests.docker.tsbot import Finished, Installation, age, installed
 
@@ -128,3 +129,20 @@ def test_restoring_again_after_that_makes_the_database_anew(
     finished = installation.restore("sample.dump", "--yes")
     assert finished.exit_code == 0, finished.output
     assert row_counts(installation.database) == dropped.rows
+
+
+def test_whoever_cancels_after_the_drop_is_not_told_that_there_is_nothing_to_do(
+    installation: Installation, dropped: Dropped
+) -> None:
+    """The last of this file: afterwards there is no database."""
+    database = installation.database
+    with database.connect(DATABASE) as connection:
+        connection.execute(HELD)
+    held = age(database, take_dump(database, name="held.dump"))
+    with installation.restoring(held, "--yes") as running:
+        until_held(database)
+        running.type("\x03")
+        finished = running.finish()
+    assert finished.statuses("drop_database") == ["ok"]
+    assert (finished.exit_code, finished.outcome.draft.status) == (1, "failed")
+    assert f"{DATABASE} was dropped before and is GONE" in finished.output.replace("\r\n", " ")
