@@ -112,6 +112,10 @@ class Killing:
         """Roll back to the newest kept database until the process dies there."""
         return self._killed(point, "rollback", "--yes")
 
+    def kill_repair(self, point: Point) -> str:
+        """Repair, approved, until the process dies there."""
+        return self._killed(point, "repair", "--yes")
+
     def _killed(self, point: Point, *argv: str) -> str:
         code, printed = self.tsbot(*argv, point=point)
         assert code == -9, f"{point} was never reached: {printed}"

@@ -10,7 +10,7 @@ import pytest
 
 from bot.core.models import Decision
 from bot.core.permissions import DECISIONS
-from bot.core.plan import StepName, rejected_name
+from bot.core.plan import StepName, rejected_name, set_aside_name
 from tests.adapters.slack.rendering import seen
 from tests.docker.crash import AFTER, BEFORE, WHILE, Point
 from tests.docker.sample import DATABASE
@@ -182,3 +182,32 @@ def test_a_rollback_that_was_killed_is_gone_on_with(office: Office) -> None:
         run.announced("> Rollback of main: succeeded")
     assert office.site.databases()[rejected_name(DATABASE, run.id)] == newer
     before.assert_safe(run, restored=False)
+
+
+@pytest.mark.fault("SIGKILL of the bot in a clean-up")
+@pytest.mark.parametrize("moment", [BEFORE, "drop_database", AFTER])
+def test_a_clean_up_that_was_killed_is_gone_on_with_and_asked_about_once(
+    rough: Site, tmp_path: Path, moment: str
+) -> None:
+    office = Office(rough, tmp_path, {"grace": "1s"}, target={"keep_previous_for": "1s"})
+    with office.server:
+        with office.process():
+            restored = office.restore()
+            restored.vote(office["ben"])
+            assert restored.ended(RESTORED_S) == "succeeded", restored.sentence
+        serving = office.site.databases()[DATABASE]
+        with office.process(Point(StepName.DROP_KEPT, moment)) as process:
+            asked = office.until(lambda: office.log("clean-up"), "the question", RESTORED_S)
+            run = Run(office, asked[0].run_id)
+            run.until(lambda: run.gates, "a gate")
+            run.vote(office["cho"])
+            process.join(RESTORED_S)
+            assert process.exitcode == -SIGKILL, run.sentence
+        with office.process():
+            told(run)
+            decide(run, RESUME, "ben")
+            assert run.ended() == "succeeded", run.sentence
+    assert {draft.run_id for draft in office.log("clean-up")} == {run.id}
+    assert len(run.gates) == 1
+    assert set_aside_name(DATABASE, restored.id) not in office.site.databases()
+    assert office.site.databases()[DATABASE] == serving
