@@ -184,15 +184,12 @@ def _require_dead(parts: Base, run: Unfinished, bench: Bench, decision: Decision
 
 
 def _take(parts: Base, run: Unfinished, bench: Bench, holder: str) -> None:
-    """Hold the claim in the name of this process, so that a bot which starts meanwhile does not
-    take the run for one of its own that died.
+    """Let this process be the one that works on the run: a bot leaves it alone then.
 
     Raises:
-        Refused: another run has taken the target since.
+        Refused: another run has taken the target since, or another process this run.
     """
-    claims, target = parts.store.claims, bench.target.name
-    claims.release(target, run.run_id)
-    claims.take(Claim(target, run.run_id, holder, parts.clock.now()))
+    parts.store.claims.take(Claim(bench.target.name, run.run_id, holder, parts.clock.now()))
 
 
 def _abandoned(

@@ -6,10 +6,18 @@ from bot.core.bench import Bench
 from bot.core.change_plan import ChangePlan
 from bot.core.change_run import Change
 from bot.core.drop_kept import CLEAN_UP, DropKept
+from bot.core.plan import Plan
 from bot.core.ports import AuditLog
 from bot.core.repair import REPAIR, Repair
 from bot.core.rollback import ROLLBACK, RUN, RollBack
 from bot.core.steps.swap_back import KEPT_OID
+
+_TAKEN_UP = frozenset({ROLLBACK, CLEAN_UP, REPAIR})
+
+
+def can_be_taken_up(plan: Plan | ChangePlan) -> bool:
+    """Whether a run with such a plan can be gone on with, or taken back, after its process died."""
+    return isinstance(plan, Plan) or plan.operation in _TAKEN_UP
 
 
 def change_of(plan: ChangePlan, bench: Bench, log: AuditLog) -> Change | None:

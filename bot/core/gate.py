@@ -192,18 +192,25 @@ class SlackGate:
     def _wait(self, gate: OpenGate) -> tuple[Person, ...]:
         while True:
             self._hint.clear()
-            self._stop_if_over(gate)
-            confirmed = self._look(gate)
+            try:
+                self._stop_if_over(gate)
+                confirmed = self._look(gate)
+            except GateNotPassed:
+                self._leave()
+                raise
             if confirmed is not None:
                 self._leave()
+                self._stop_if_cancelled()
                 return confirmed.approvers
 
     def _leave(self) -> None:
-        """Go on, or stand here until the bot has stopped; the next one counts the votes again."""
-        while not self.door.leave(self._step_out):
+        """Go on, or stand here until the bot has stopped; the next one counts the votes again.
+
+        Whoever has cancelled was told that the run ends: it does.
+        """
+        while not (self.door.leave(self._step_out) or self.cancelled()):
             self._hint.wait(self.poll)
             self._hint.clear()
-            self._stop_if_cancelled()
 
     def _look(self, gate: OpenGate) -> Tally | None:
         """Count, and wait where the quorum does not stand; None where it goes on so."""

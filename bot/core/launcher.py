@@ -178,7 +178,6 @@ class Launcher:
             raise Refused("nothing_to_take_up", f"Run {run.run_id} came to no plan; ask again.")
         if run.run_id not in {c.run_id for c in self.claims.held()}:
             raise Refused("taken_over", f"Another run has taken {asked.target} since; see /audit.")
-        self._keep_claim(asked)
         eligible = gate.notice.eligible if gate else self.access.approvers(fresh=True)
         journal = self.journal(asked.origin.channel, asked.target)
         active = _active(asked)
@@ -186,6 +185,7 @@ class Launcher:
         execute = taken_up(
             asked, past, decision, bench, active.gate, journal, self.log, active.cancelled.is_set
         )
+        self._keep_claim(asked)  # nothing can keep it from being started after that
         self._start(bench, active, journal, execute)  # first: it is known at any moment
         self.runs.settle(run.run_id)
 

@@ -56,7 +56,7 @@ class Lookout:
         Raises:
             AuditUnavailable: the log cannot be read; without it nobody knows of any run.
         """
-        self._take_care(self.recovery.found(earlier=True))
+        self._take_care(self.recovery.found())
         self._again()
 
     def _again(self) -> None:
@@ -65,7 +65,7 @@ class Lookout:
 
     def _look(self) -> None:
         try:
-            self._take_care(self.recovery.found(earlier=False))
+            self._take_care(self.recovery.found())
         except TsbotError as error:  # the log is away for a moment
             logger.info("no look for interrupted runs: %s", error)
         finally:

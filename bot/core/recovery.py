@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 from bot.core import events as ev
 from bot.core.aftermath import left_behind, standing
-from bot.core.audit import Claim
 from bot.core.bench import Bench, choose
 from bot.core.change_plan import ChangePlan
-from bot.core.changes import change_of
-from bot.core.claiming import Claiming, is_free
+from bot.core.changes import can_be_taken_up, change_of
+from bot.core.claiming import is_free
 from bot.core.errors import Refused, TsbotError
 from bot.core.interrupted import Unfinished, read_run, require_intact, unfinished
-from bot.core.launcher import HOLDER, Launcher
+from bot.core.launcher import Launcher
 from bot.core.models import Decision, Person
 from bot.core.open_gate import OpenGate
 from bot.core.past import Past
@@ -46,14 +45,13 @@ class Recovery:
     benches: Mapping[str, Bench]
     launcher: Launcher
 
-    def found(self, *, earlier: bool) -> tuple[Unfinished, ...]:
-        """Return the runs whose process died, those left out that are taken care of already.
+    def found(self) -> tuple[Unfinished, ...]:
+        """Return the runs whose process died: an earlier bot's, and those of a dead command line.
 
-        Args:
-            earlier: whether to look for those of an earlier bot; else for those of the command
-                line alone, for the bot's own are at work here.
+        Those that this process takes care of already are left out.
         """
-        dead = (c for c in self.launcher.claims.held() if self._is_dead(c, earlier=earlier))
+        claims, runs = self.launcher.claims, self.launcher.runs
+        dead = (c for c in claims.held() if not (runs.known(c.run_id) or claims.alive(c.run_id)))
         return unfinished(self.launcher.log, tuple(dead))
 
     def pick_up(self, runs: Sequence[Unfinished]) -> None:
@@ -63,13 +61,6 @@ class Recovery:
                 self._pick_up(run)
             except TsbotError:
                 logger.exception("run %s could not be picked up", run.run_id)
-
-    def _is_dead(self, claim: Claim, *, earlier: bool) -> bool:
-        if claim.holder == HOLDER:
-            return earlier
-        bench, claims = self.benches.get(claim.target), self.launcher.claims
-        known = self.launcher.runs.known
-        return bench is not None and Claiming(claims, known).is_stale(bench, claim)
 
     def _pick_up(self, run: Unfinished) -> None:
         asked, past = run.asked, run.past
@@ -139,7 +130,8 @@ class Recovery:
         told = run.told
         asked = run.asked
         if asked is not None and (told is None or told.findings != event.findings):
-            self.launcher.journal(asked.origin.channel, asked.target).record(event)
+            # told also where the log has no room: nobody may hear of it otherwise
+            self.launcher.journal(asked.origin.channel, asked.target).record_safe(event)
 
     def _deciders(self, run: Unfinished) -> tuple[str, ...]:
         requester = (run.asked.origin.person.id,) if run.asked else ()
@@ -212,10 +204,11 @@ class Recovery:
 
 def offers(past: Past, found: Survey) -> Iterator[Decision]:
     """Yield what can be done: after a failure there is nothing to go on with."""
-    if found.turned or not past.broken:
-        yield Decision.RESUME
-    if not found.turned:
-        yield Decision.UNDO
+    if can_be_taken_up(past.plan):
+        if found.turned or not past.broken:
+            yield Decision.RESUME
+        if not found.turned:
+            yield Decision.UNDO
     yield Decision.ABANDON
 
 

@@ -81,7 +81,7 @@ class RestoreRun:
             return self._run(lease)
         except TsbotError as error:
             self._undo()
-            left = _standing(self._walk) if self._walk else ()
+            left = not_taken_back(self._walk) if self._walk else ()
             return outcome_of(error, left), self._explain(str(error))
         except Exception as error:
             logger.exception("run %s broke off", self.run_id)
@@ -201,7 +201,7 @@ class RestoreRun:
         return "unverified", f"{name} is restored, but not every point is green.{rest}"
 
 
-def _standing(walk: Walk[Work]) -> tuple[StepName, ...]:
+def not_taken_back(walk: Walk[Work]) -> tuple[StepName, ...]:
     """Return the steps that were not taken back, a dropped database's among them."""
     return (*walk.left, *([StepName.DROP_DATABASE] if _lost(walk) else []))
 

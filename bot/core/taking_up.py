@@ -13,16 +13,15 @@ from bot.core.past import Past
 from bot.core.pipeline import stages
 from bot.core.plan import COPY, Plan, StepName
 from bot.core.prepare import Prepared
-from bot.core.runner import RestoreRun
+from bot.core.runner import RestoreRun, not_taken_back
 from bot.core.steps.stage import Work
 from bot.core.survey import has_turned
 from bot.core.toc import NO_TOC, Toc
 from bot.core.walk import Walk
 
-_CRON_UNKNOWN = (
-    "the dump is gone, or is another one now, so that pg_cron's jobs, if it holds any, are not "
-    "restored"
-)
+_GONE = "the dump is gone, or is another one now, so that"
+_CRON_UNKNOWN = f"{_GONE} pg_cron's jobs, if it holds any, are not restored"
+_CRON_KNOWN = f"{_GONE} what pg_cron's jobs ran before, if it holds any, is not restored"
 
 
 @dataclass
@@ -73,8 +72,8 @@ class ResumedRestore(_TakenUp):
         work = walk.work
         plan = work.plan if work.turned else self._from_the_same_dump(work.plan)
         work.toc, work.manifest = self._read(work)
-        if work.toc is NO_TOC and StepName.CUT_OVER not in work.facts:
-            walk.late.append(_CRON_UNKNOWN)
+        if work.toc is NO_TOC and StepName.JOBS not in work.facts:
+            walk.late.append(_CRON_KNOWN if StepName.CUT_OVER in work.facts else _CRON_UNKNOWN)
         if work.turned or self.past.destructive:
             self._require_approved(work, plan)
             walk.approved = True
@@ -115,7 +114,7 @@ class ResumedRestore(_TakenUp):
             else:
                 manifest = work.dump.read(path, count_rows=work.target.count_rows)
             return toc, with_cron(manifest, toc, work.dump, path)
-        except Refused:
+        except TsbotError:
             if work.turned:
                 return NO_TOC, NO_MANIFEST
             raise
@@ -126,7 +125,7 @@ class ResumedRestore(_TakenUp):
         try:
             file = self.bench.backups.find(backup.file.name)
             return self.bench.backups.look(file, work.dump).stamp == backup.stamp
-        except Refused:
+        except TsbotError:  # nor can it be read, then
             return False
 
     def _require_approved(self, work: Work, now: Plan) -> None:
@@ -137,7 +136,7 @@ class ResumedRestore(_TakenUp):
         gone = StepName.DROP_DATABASE in self.past.begun and now.live is None
         same = replace(now, applications=plan.applications, live=plan.live if gone else now.live)
         if self.past.approved != same.digest():
-            raise StepFailed("what was approved has changed while the bot was away")
+            raise StepFailed("what was approved has changed while nobody was at work on it")
 
     def _clear(self, walk: Walk[Work]) -> None:
         copied = [stage for stage in walk.begun if stage.name in COPY]
@@ -161,8 +160,8 @@ class UndoneRestore(_TakenUp):
             name = self._plan.target.database
             raise Refused("too_late", f"{name} is the restored database already; use /rollback.")
         walk.undo()
-        told = "It was taken back on request, after the bot had died."
-        return ("failed" if walk.left else "cancelled"), self._explain(told)
+        told = "It was taken back on request, after tsbot had died."
+        return ("failed" if not_taken_back(walk) else "cancelled"), self._explain(told)
 
     def _guarded(self, lease: Lease) -> Ending:
         try:

@@ -50,7 +50,7 @@ class ResumedChange(_TakenUp):
         walk = self._take_up(lease)
         plan = walk.work.plan
         if self.past.approved != plan.digest():
-            raise StepFailed("what was approved has changed while the bot was away")
+            raise StepFailed("what was approved has changed while nobody was at work on it")
         walk.approved = True
         walk.adopt(self.past.cut_off)
         walk.through(self.change.stages(plan))
@@ -65,5 +65,5 @@ class UndoneChange(_TakenUp):
         walk = self._take_up(lease)
         if walk.work.turned:
             raise Refused("too_late", "The databases have changed places already; resume it.")
-        told = self._taken_back("It was taken back on request, after the bot had died.")
+        told = self._taken_back("It was taken back on request, after tsbot had died.")
         return ("failed" if walk.left else "cancelled"), told

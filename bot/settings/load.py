@@ -12,7 +12,13 @@ from bot.core.approvals import ApprovalRules
 from bot.core.errors import SettingsInvalid
 from bot.core.models import Target
 from bot.settings import dsn
-from bot.settings.model import DockerSettings, Settings, SlackSettings, TargetSettings
+from bot.settings.model import (
+    DockerSettings,
+    Settings,
+    SlackSettings,
+    TargetSettings,
+    mistakable,
+)
 from bot.settings.problems import sentences
 from bot.settings.schema import Document
 from bot.settings.sections import ApprovalSection, SlackSection
@@ -124,10 +130,9 @@ def _target(name: str, section: TargetSection) -> TargetSettings:
 
 def _mistakable(targets: Mapping[str, TargetSettings]) -> list[str]:
     return [
-        f"targets.{name}: its password is a word of its settings as well, such as a name, and so "
+        f"targets.{name}: its password is a word of the settings as well, such as a name, and so "
         "is not kept out of the log; choose another password"
-        for name, target in targets.items()
-        if target.mistakable_password
+        for name in sorted(mistakable(targets))
     ]
 
 

@@ -72,16 +72,15 @@ class TargetSettings:
     docker: DockerSettings
 
     @property
-    def mistakable_password(self) -> str:
-        """The password, where it is a word of what may be shown as well; else empty.
+    def password(self) -> str:
+        """The password in the DSN, empty where it has none."""
+        return password_of(self.dsn.get_secret_value())
 
-        Removed from the log it would take names along that a run is taken up again by.
-        """
-        uri = self.dsn.get_secret_value()
-        server = parse(uri)
-        shown = f"{server.user} {server.host} {server.database} {to_json(self.target)}"
-        password = password_of(uri)
-        return password if is_word_of(password, shown) else ""
+    @property
+    def shown(self) -> str:
+        """All words that may be shown."""
+        server = parse(self.dsn.get_secret_value())
+        return f"{server.user} {server.host} {server.database} {to_json(self.target)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +131,27 @@ class Settings:
             raise SettingsInvalid("\n".join(missing))
 
 
+def mistakable(targets: Mapping[str, TargetSettings]) -> frozenset[str]:
+    """Return the names of the targets whose password is a word of what may be shown of any.
+
+    Removed from the log it would take names along that a run is taken up again by.
+    """
+    shown = " ".join(target.shown for target in targets.values())
+    return frozenset(name for name, t in targets.items() if is_word_of(t.password, shown))
+
+
 def secret_values(settings: Settings) -> tuple[str, ...]:
     """Return every secret in each form it may be printed in, longest first, for the redactor.
 
     A password that is a name in the settings too is left out: `Settings.warnings` tells of it.
     """
+    mistaken = mistakable(settings.targets)
     slack = settings.slack
     found = {s.get_secret_value() for s in (slack.bot_token, slack.app_token, slack.signing_secret)}
     if not settings.witness.startswith("/"):
         found.add(settings.witness)  # the address of a webhook is often all that is needed to post
-    for target in settings.targets.values():
-        password = password_of(target.dsn.get_secret_value())
-        if password and not target.mistakable_password:
+    for name, target in settings.targets.items():
+        password = target.password
+        if password and name not in mistaken:
             found |= {target.dsn.get_secret_value(), password, quote(password, safe="")}
     return tuple(sorted(found - {""}, key=lambda value: (-len(value), value)))

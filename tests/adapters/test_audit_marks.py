@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from multiprocessing.connection import Connection
@@ -105,3 +107,37 @@ def test_a_mark_that_cannot_be_looked_at_is_no_proof_of_death(tmp_path: Path) ->
     loop.symlink_to(loop)
     with pytest.raises(AuditUnavailable, match="Too many levels"):
         RunMarks(tmp_path / "audit.db").alive("r1")
+
+
+def test_a_claim_that_cannot_be_given_back_does_not_count_as_alive(
+    store: AuditStore, other: AuditStore, tmp_path: Path
+) -> None:
+    store.claims.take(SHOP)
+    (tmp_path / "audit.db").rename(tmp_path / "away.db")
+    with pytest.raises(AuditUnavailable):
+        store.claims.release("shop", "r1")
+    (tmp_path / "away.db").rename(tmp_path / "audit.db")
+    assert (other.claims.held(), other.claims.alive("r1")) == ((SHOP,), False)
+
+
+def test_a_mark_that_was_taken_away_in_the_same_moment_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "audit.r1.alive"
+    with closing(AuditStore(tmp_path / "audit.db", SteppingClock())):
+        first, second = (RunMarks(tmp_path / "audit.db") for _ in range(2))
+        first.put("r1")
+        leaving = threading.Timer(0.3, first.remove, ["r1"])
+        leaving.start()
+        second.put("r1")  # it waits for a lock on a file that is gone by then
+        leaving.join()
+        assert path.exists()
+        assert RunMarks(tmp_path / "audit.db").alive("r1")
+        second.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_root_leaves_no_mark_that_the_log_s_owner_cannot_look_at(tmp_path: Path) -> None:
+    with closing(AuditStore(tmp_path / "audit.db", SteppingClock())) as store:
+        os.chown(tmp_path / "audit.db", 65534, 65534)
+        store.claims.take(SHOP)
+        assert (tmp_path / "audit.r1.alive").stat().st_uid == 65534
+        store.claims.release("shop", "r1")

@@ -61,6 +61,21 @@ def test_a_run_that_stands_at_its_gate_when_the_bot_is_stopped_does_not_leave_it
     assert ending(future).reason == "cancelled"
 
 
+def test_what_is_decided_while_the_bot_is_being_stopped_is_for_the_next_one(booth: Booth) -> None:
+    door = Door()
+    future = booth.start(RULES, door=door)
+    looked_again(booth)
+    door.shut()
+    booth.slack.react(BEN, "x")
+    eventually(lambda: booth.logged(ev.VoteTaken))
+    time.sleep(0.1)
+    assert booth.gate.waiting
+    assert booth.logged(ev.GateClosed) == []
+    booth.cancelled.set()  # who cancels was told that it ends
+    booth.gate.wake()
+    assert ending(future).reason == "vetoed"
+
+
 def test_the_log_tells_the_gate_from_its_opening_to_its_end(booth: Booth) -> None:
     booth.slack.react(BEN)
     booth.start(ALONE).result(5)

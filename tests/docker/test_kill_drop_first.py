@@ -44,3 +44,17 @@ def test_a_restore_that_dropped_the_old_database_is_resumed_with_its_settings(
     assert code == 0, printed
     killing.assert_safe(run_id, restored=True)
     assert killing.installation.database.rows("postgres", LIMIT, [DATABASE]) == [(77,)]
+
+
+@pytest.mark.fault("kill -9")
+def test_whoever_takes_it_back_after_the_drop_is_told_that_the_database_is_gone(
+    killing: Killing,
+) -> None:
+    """The last of this file: afterwards there is no database."""
+    run_id = killing.kill(Point(StepName.CREATE_DATABASE, BEFORE))
+    code, printed = killing.tsbot("runs", "undo", run_id)
+    assert (code, "FAILED" in printed) == (1, True), printed
+    assert "was dropped before and is GONE" in " ".join(printed.split())
+    assert killing.claims() == ()
+    lives = [killing.installation.life(a)[0] for a in killing.installation.applications]
+    assert lives == ["running", "running", "created"]

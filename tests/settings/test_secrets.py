@@ -155,8 +155,15 @@ def test_a_password_that_is_a_word_of_the_settings_is_warned_of_and_takes_no_nam
 ) -> None:
     settings = load(TSBOT_TARGET_PROD_PASSWORD=password)
     [warning] = settings.warnings
-    assert warning.startswith("targets.prod: its password is a word of its settings as well")
+    assert warning.startswith("targets.prod: its password is a word of the settings as well")
     assert password not in secret_values(settings)
+
+
+def test_another_target_s_name_is_no_password_to_keep_out_of_the_log_either(load: Load) -> None:
+    another = MINIMAL + MINIMAL.replace("targets.prod", "targets.metrics")
+    settings = load(another.replace("@db:", "@one:", 1), TSBOT_TARGET_PROD_PASSWORD="metrics")
+    assert [w.split(":")[0] for w in settings.warnings] == ["targets.prod"]
+    assert "metrics" not in secret_values(settings)
 
 
 def test_any_other_password_is_kept_out_of_the_log(load: Load) -> None:

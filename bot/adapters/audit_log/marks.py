@@ -75,16 +75,25 @@ class RunMarks:
             self._ours.clear()
 
     def _locked(self, run_id: str) -> int:
+        deadline = time.monotonic() + _GRACE
+        while True:
+            mark = self._opened(run_id)
+            if _taken(mark) and _is_at(mark, self._path(run_id)):
+                return mark
+            os.close(mark)
+            if time.monotonic() > deadline:
+                raise Refused("at_work", f"Another process works on run {run_id}.")
+            time.sleep(0.01)
+
+    def _opened(self, run_id: str) -> int:
+        """Open the file, the log's owner's also where root has typed the command."""
         try:
+            owner = self._audit_path.stat()
             mark = os.open(self._path(run_id), os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:
             raise self._unavailable(run_id, error) from error
-        deadline = time.monotonic() + _GRACE
-        while not _taken(mark):
-            if time.monotonic() > deadline:
-                os.close(mark)
-                raise Refused("at_work", f"Another process works on run {run_id}.")
-            time.sleep(0.01)
+        with suppress(PermissionError):  # it is not ours to give, then
+            os.fchown(mark, owner.st_uid, owner.st_gid)
         return mark
 
     def _path(self, run_id: str) -> Path:
@@ -92,6 +101,14 @@ class RunMarks:
 
     def _unavailable(self, run_id: str, error: OSError) -> AuditUnavailable:
         return AuditUnavailable(f"The mark {self._path(run_id)} is unavailable: {error.strerror}.")
+
+
+def _is_at(mark: int, path: Path) -> bool:
+    """Whether the open file still has that name: somebody may just have taken the mark away."""
+    try:
+        return os.path.samestat(os.fstat(mark), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _taken(mark: int) -> bool:

@@ -58,9 +58,11 @@ class SqliteClaims:
 
     def release(self, target: str, run_id: str) -> None:
         """Give the claim back; no effect where another run holds it."""
-        with self._file.writing() as db:
-            db.table("claims").delete_where("target = ? AND run_id = ?", [target, run_id])
-        self._marks.remove(run_id)
+        try:
+            with self._file.writing() as db:
+                db.table("claims").delete_where("target = ? AND run_id = ?", [target, run_id])
+        finally:
+            self._marks.remove(run_id)  # a claim that could not be given back passes on then
 
     def held(self) -> tuple[Claim, ...]:
         """Return all claims, by target."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from psycopg import sql
+from psycopg.errors import UndefinedColumn, UndefinedTable
 
 from bot.adapters.postgres import as_owner
 from bot.adapters.postgres.connection import Connection
@@ -32,12 +33,23 @@ SELECT v.materialization_hypertable_schema, v.materialization_hypertable_name, d
 """
 
 
+_WIDTH = """
+SELECT b.bucket_width::interval::text
+  FROM _timescaledb_catalog.continuous_aggs_bucket_function b
+  JOIN _timescaledb_catalog.hypertable h ON h.id = b.mat_hypertable_id
+ WHERE h.schema_name = %s AND h.table_name = %s
+"""
+
+_NO_WIDTH = "0"
+"""Where the catalog is another version's: then each bucket that begins in a gap counts."""
+
+
 def refreshable_from(connection: Connection, view: ContinuousAggregate) -> datetime | None:
     """Return the start of the oldest chunk of a view's source behind which nothing can be lost.
 
-    A refresh computes each bucket anew from the chunks that are left. Where the view holds rows
-    between two chunks, retention has dropped what they came from: they would go. One late row of
-    years ago is enough for a chunk before such a gap. Where the view holds none the source just
+    A refresh computes each bucket anew from the chunks that are left. Where the view holds a bucket
+    that lies between two chunks, retention has dropped what it came from: it would go. One late row
+    of years ago is enough for a chunk before such a gap. Where the view holds none the source just
     had no data.
 
     Returns:
@@ -72,12 +84,22 @@ def _after_the_last_lossy(
         return None
     query = sql.SQL(
         "SELECT max(g.stop) FROM unnest({}::timestamptz[], {}::timestamptz[]) AS g(start, stop)"
-        " WHERE EXISTS (SELECT FROM {} m WHERE m.{column} >= g.start AND m.{column} < g.stop)"
+        " WHERE EXISTS (SELECT FROM {} m WHERE m.{column} >= g.start AND m.{column} < g.stop"
+        " AND m.{column} + {width}::interval <= g.stop)"
     ).format(
         sql.Literal([start for start, _ in between]),
         sql.Literal([stop for _, stop in between]),
         sql.Identifier(table[0], table[1]),
         column=sql.Identifier(table[2]),
+        width=sql.Literal(_bucket_width(connection, table[0], table[1])),
     )
     rows = as_owner.read(connection, [((table[0], table[1]), query)], "stop timestamptz")
     return next((stop for (stop,) in rows), None)
+
+
+def _bucket_width(connection: Connection, schema: str, name: str) -> str:
+    try:
+        row = connection.execute(_WIDTH, [schema, name]).fetchone()
+    except (UndefinedColumn, UndefinedTable):
+        return _NO_WIDTH
+    return _NO_WIDTH if row is None else str(row[0])

@@ -79,11 +79,12 @@ def rearm_cron(work: Work) -> list[int]:
     Raises:
         StepFailed: the history cannot be restored; the jobs run all the same.
     """
-    if not (_wanted(work) and _at_home(work)):
+    # without the dump it is the log alone that knows of them
+    wanted = [n for n in work.learned(StepName.CUT_OVER, PAUSED) if isinstance(n, int)]
+    if not (wanted or (_wanted(work) and _at_home(work))):
         return []
     # First: a run that begins now would take the number of one in the dump.
     complaint, tail = _try_history(work)
-    wanted = [n for n in work.learned(StepName.CUT_OVER, PAUSED) if isinstance(n, int)]
     armed = list(work.live.set_cron_active(wanted, True))
     if complaint:
         raise StepFailed(

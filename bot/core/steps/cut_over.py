@@ -93,8 +93,10 @@ def _undo(work: Work) -> str:
     if plan.replaced is None:
         return ""
     found = work.cluster.database_by_oid(plan.replaced.oid)
-    if found is None or found.name != plan.target.database or found.allows_connections:
+    if found is None or found.name != plan.target.database:
         return ""
+    if found.allows_connections:
+        return f"{found.name} accepts connections"
     work.cluster.allow_connections(found.name, True)
     if TIMESCALEDB in work.live.extensions():
         work.live.restart_workers()

@@ -141,7 +141,7 @@ def _undo(work: ChangeWork) -> str:
         work.cluster.allow_connections(swap.live, True)
     if TIMESCALEDB in work.live.extensions():
         work.live.restart_workers()  # a rename that was refused has stopped them as well
-    return f"{swap.live} accepts connections" if not found.allows_connections else ""
+    return f"{swap.live} accepts connections"
 
 
 def _checklist_intent(_: ChangeWork) -> Intent:

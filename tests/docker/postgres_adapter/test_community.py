@@ -102,6 +102,19 @@ def test_a_late_row_of_long_ago_does_not_let_a_refresh_reach_over_what_retention
     assert database.refreshable_from(hour) == datetime(2024, 1, 10, tzinfo=UTC)
 
 
+def test_a_bucket_that_only_begins_in_a_gap_of_the_source_is_computed_from_what_follows(
+    database: PostgresDatabase, shared_database: DatabaseContainer
+) -> None:
+    with shared_database.connect(database.name) as connection:
+        connection.execute("INSERT INTO ops.raw VALUES ('2024-01-10Z', 1)")
+        weekly = VIEW.format(name="week", bucket="7 days", time="ts", source="raw")
+        connection.execute(weekly)
+    week = views(database)["week"]
+    database.refresh(week, None, None)
+    assert database.materialized_rows(week) == 2
+    assert database.refreshable_from(week) == START  # its second bucket begins on 8 January
+
+
 @pytest.mark.parametrize("kind", ["timestamp", "date"])
 def test_a_window_is_cast_to_the_views_own_time(
     database: PostgresDatabase, shared_database: DatabaseContainer, kind: str
