@@ -30,7 +30,9 @@ APPROVED = tuple(
 def killing(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killing]:
     directory = tmp_path_factory.mktemp("kill-repair")
     with installed(prepared, directory) as made:
-        yield Killing.of(made, directory, community=False)
+        running = [app.name for app in made.applications if app.status == "running"]
+        having = made.having(applications=running)
+        yield Killing.of(having, directory, community=False)
 
 
 def broken(killing: Killing, where: str) -> None:

@@ -160,8 +160,8 @@ def test_a_password_that_is_a_word_of_the_settings_is_warned_of_and_takes_no_nam
 
 
 def test_another_target_s_name_is_no_password_to_keep_out_of_the_log_either(load: Load) -> None:
-    another = MINIMAL + MINIMAL.replace("targets.prod", "targets.metrics")
-    settings = load(another.replace("@db:", "@one:", 1), TSBOT_TARGET_PROD_PASSWORD="metrics")
+    another = MINIMAL.replace("prod", "metrics").replace("ecoanp", "measured")
+    settings = load(MINIMAL + another, TSBOT_TARGET_PROD_PASSWORD="metrics")
     assert [w.split(":")[0] for w in settings.warnings] == ["targets.prod"]
     assert "metrics" not in secret_values(settings)
 
