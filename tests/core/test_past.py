@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.core import events as ev
+from bot.core.change_plan import ChangePlan
 from bot.core.errors import Refused
 from bot.core.models import Decision, Facts
 from bot.core.past import Past, past_of
@@ -133,6 +134,17 @@ def test_only_what_is_possible_is_offered(
 ) -> None:
     found = replace(past(), broken=broken)
     assert list(offers(found, Survey((), turned))) == possible
+
+
+@pytest.mark.parametrize("operation", ["runjob", "repair"])
+def test_a_job_that_was_kicked_off_can_neither_be_gone_on_with_nor_taken_back(
+    operation: str,
+) -> None:
+    order = (StepName.RUN_RETENTION,)
+    plan = ChangePlan(RUN, PLAN.target, operation, "", "", order, PLAN.container, (), "7")
+    found = list(offers(replace(past(), plan=plan), Survey((), turned=False)))
+    all_three = [Decision.RESUME, Decision.UNDO, Decision.ABANDON]
+    assert found == ([Decision.ABANDON] if operation == "runjob" else all_three)
 
 
 def test_which_database_serves_is_known_by_oid_and_by_the_run_in_its_comment() -> None:
