@@ -16,7 +16,7 @@ from bot.core.aftermath import standing
 from bot.core.audit import Claim, Draft, Phase
 from bot.core.bench import Bench, choose
 from bot.core.by_hand import chores
-from bot.core.claiming import Claiming, is_free
+from bot.core.claiming import is_free
 from bot.core.errors import Refused
 from bot.core.interrupted import Unfinished, read_run, require_intact
 from bot.core.journal import Journal
@@ -80,9 +80,7 @@ def runs(settings: Settings, arguments: argparse.Namespace) -> int:
 def _list(parts: Base) -> int:
     rows = [("RUN", "TARGET", "HOLDER", "SINCE", "STATE")]
     for claim in parts.store.claims.held():
-        bench = parts.benches.get(claim.target)
-        dead = bench is not None and Claiming(parts.store.claims).is_stale(bench, claim)
-        state = "interrupted" if dead else "at work"
+        state = "at work" if parts.store.claims.alive(claim.run_id) else "interrupted"
         since = format_utc(claim.since)
         rows.append((claim.run_id, claim.target, claim.holder, since, state))
     for line in aligned(rows):

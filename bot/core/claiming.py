@@ -74,9 +74,9 @@ class Claiming:
 
     def _stale(self, bench: Bench) -> Claim | None:
         held = [c for c in self.claims.held() if c.target == bench.target.name]
-        return held[0] if held and self.is_stale(bench, held[0]) else None
+        return held[0] if held and self._is_stale(bench, held[0]) else None
 
-    def is_stale(self, bench: Bench, claim: Claim) -> bool:
+    def _is_stale(self, bench: Bench, claim: Claim) -> bool:
         """Whether the process that took a claim is gone, and its session on the server with it.
 
         The lock alone is no proof: a restart of PostgreSQL takes it from a run that lives.
