@@ -79,7 +79,10 @@ class Recovery:
         if gate is not None and not (
             past and (past.destructive or past.broken or self._doubtful(run, past, bench))
         ):
-            self._wait_on(run, asked, bench, gate)
+            if run.begun or is_free(bench):
+                self._wait_on(run, asked, bench, gate)
+            # else the server is not there yet, or keeps the lock of a host that is gone for a
+            # minute: who looks again in a moment finds the run as it is
         elif past is None or not past.weighs:
             self.close(run, account(run))
         else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.adapters.postgres.advisory import lock_key
+from tests.docker.sample import DATABASE
 from tests.scenarios.aftermath import Before
 from tests.scenarios.office import AT_ONCE, Office
 from tests.scenarios.run import RESTORED_S, VETO, WITHIN_S
@@ -67,6 +69,22 @@ def test_a_bot_told_to_stop_in_the_grace_does_not_begin_what_it_would_break_off(
             assert run.ended(RESTORED_S) == "succeeded", run.sentence
     before.assert_safe(run, restored=True)
     rough.tidy()
+
+
+def test_a_gate_waits_for_the_lock_that_the_server_keeps_of_a_host_that_is_gone(
+    site: Site, tmp_path: Path
+) -> None:
+    office = Office(site, tmp_path, target=AT_ONCE)
+    with office.server, site.database.connect() as ghost:
+        with office.process():
+            run = office.restore()
+        ghost.execute("SELECT pg_advisory_lock(%s)", [lock_key(f"tsbot:{DATABASE}")])
+        with office.process():
+            assert (run.outcome, run.verdicts) == ("", [])
+            ghost.execute("SELECT pg_advisory_unlock_all()")
+            run.vote(office["ben"], VETO)
+            assert run.ended() == "not approved"
+    assert run.verdicts == ["vetoed"]
 
 
 def test_a_gate_that_expired_while_the_bot_was_away_stays_shut(site: Site, tmp_path: Path) -> None:
