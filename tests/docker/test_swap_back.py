@@ -121,7 +121,9 @@ def test_a_process_that_died_after_the_closing_is_undone_to_an_open_live_databas
     pair.run("ALTER DATABASE {} ALLOW_CONNECTIONS false", pair.live)
     assert "accepts connections" in SWAP_BACK.undo(pair.work())
     assert pair.state() == before
-    assert SWAP_BACK.undo(pair.work()) == ""
+    # said again: only what is logged as open is known to be so by a later repair
+    assert "accepts connections" in SWAP_BACK.undo(pair.work())
+    assert pair.state() == before
 
 
 def test_undoing_leaves_databases_alone_that_have_changed_places(pair: Pair) -> None:
