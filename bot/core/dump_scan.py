@@ -19,6 +19,7 @@ CATALOG_TABLES = frozenset(
         "bgw_job",
         "chunk",
         "chunk_constraint",
+        "compression_settings",
         "continuous_agg",
         "dimension",
         "dimension_slice",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from bot.core.grants import Grants
 
+_PARENTS_OF_COMPRESSED = "_timescaledb_internal._compressed_hypertable_"
+
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
@@ -37,8 +39,15 @@ class Inventory:
     extensions: Mapping[str, str] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
-        """Return how many of each kind there are."""
-        return {kind: len(names) for kind, names in self._named()}
+        """Return how many of each kind there are.
+
+        The empty tables under which TimescaleDB kept compressed chunks are left out, and so are
+        their indexes: its update to 2.29 drops them.
+        """
+        return {
+            kind: sum(not name.startswith(_PARENTS_OF_COMPRESSED) for name in names)
+            for kind, names in self._named()
+        }
 
     def missing_from(self, other: Inventory) -> Iterator[str]:
         """Yield one sentence for each kind of which ``other`` lacks something we have."""

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bot.core.cron import CronJob
+from bot.core.errors import Refused
 from bot.core.grants import Grants
 from bot.core.retention_guard import Expiring, expiring
-from bot.core.sql_names import Relation
+from bot.core.sql_names import Relation, relation, shown, unquoted
 
 USER_JOBS = 1000
 """Job ids below this are TimescaleDB's own and not part of a dump."""
@@ -88,7 +89,22 @@ NO_MANIFEST = Manifest("", frozenset(), frozenset(), frozenset(), ())
 
 
 def parse_manifest(sql: str) -> Manifest:
-    """Read the catalog's COPY blocks."""
+    """Read the catalog's COPY blocks.
+
+    Raises:
+        Refused: it is not the catalog of a version known here.
+    """
+    try:
+        return _parsed(sql)
+    except KeyError as missing:
+        raise Refused(
+            "unknown_catalog",
+            f"TimescaleDB's catalog in the dump has no {missing}: it was taken with a version that "
+            "this tsbot does not know. Update tsbot.",
+        ) from missing
+
+
+def _parsed(sql: str) -> Manifest:
     tables = {name.rpartition(".")[2]: rows for name, rows in copy_blocks(sql)}
     metadata = {row["key"]: row["value"] for row in tables.get("metadata", [])}
     aggregates = {
@@ -98,21 +114,35 @@ def parse_manifest(sql: str) -> Manifest:
     raw = {row["id"]: _name(row) for row in tables.get("hypertable", [])}
     compressed = {row.get("compressed_hypertable_id") for row in tables.get("hypertable", [])}
     chunks = [row for row in tables.get("chunk", []) if row.get("dropped", "f") != "t"]
+    settings = tables.get("compression_settings", [])
     filled = {row["hypertable_id"] for row in chunks}
     return Manifest(
         metadata.get("timescaledb_version") or "",
         frozenset(n for i, n in raw.items() if i not in aggregates and i not in compressed),
-        frozenset(_name(row) for row in chunks if row["hypertable_id"] not in compressed),
+        frozenset(_chunk(row) for row in chunks if row["hypertable_id"] not in compressed),
         frozenset(aggregates.values()),
         tuple(_jobs(tables.get("bgw_job", []), {**raw, **aggregates})),
         frozenset(name for i, name in aggregates.items() if i not in filled),
-        sum(row.get("compressed_chunk_id") is not None for row in chunks),
+        _compressed(chunks, settings),
         expiring=expiring(tables, {**raw, **aggregates}),
     )
 
 
 def _name(row: Row) -> str:
     return f"{row['schema_name']}.{row['table_name']}"
+
+
+def _chunk(row: Row) -> str:
+    """Return a chunk's name: from TimescaleDB 2.29 on the catalog has it as a regclass."""
+    relid = row.get("relid")
+    return _name(row) if relid is None else shown(relation(relid))
+
+
+def _compressed(chunks: list[Row], settings: list[Row]) -> int:
+    """Count the compressed chunks; from TimescaleDB 2.29 on their settings alone tell."""
+    if any("relid" in row for row in chunks):
+        return sum(row.get("compress_relid") is not None for row in settings)
+    return sum(row.get("compressed_chunk_id") is not None for row in chunks)
 
 
 def _jobs(rows: list[Row], relations: Mapping[str | None, str]) -> Iterator[DumpedJob]:
@@ -124,7 +154,7 @@ def _jobs(rows: list[Row], relations: Mapping[str | None, str]) -> Iterator[Dump
         yield DumpedJob(
             number,
             row["proc_name"] or "",
-            row["owner"] or "",
+            unquoted(row["owner"] or ""),  # a regrole is written as SQL writes names
             row["scheduled"] == "t",
             relations.get(row["hypertable_id"], ""),
             str(config.get("drop_after", "")) if isinstance(config, dict) else "",

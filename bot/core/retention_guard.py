@@ -107,17 +107,24 @@ def _ranges(
     ]
     if len(times) != 1 or times[0]["column_type"] not in _TIMES:
         return "", {}
-    slices = {
-        row["id"]: _span(row)
-        for row in tables.get("dimension_slice", [])
-        if row["dimension_id"] == times[0]["id"]
-    }
-    ranges = {
-        row["chunk_id"]: slices[row["dimension_slice_id"]]
+    slices = [
+        row for row in tables.get("dimension_slice", []) if row["dimension_id"] == times[0]["id"]
+    ]
+    return times[0]["column_type"] or "", _by_chunk(tables, slices)
+
+
+def _by_chunk(
+    tables: Tables, slices: list[Row]
+) -> Mapping[str | None, tuple[datetime, datetime] | None]:
+    """Return each chunk's range; from TimescaleDB 2.28 on a slice names its chunk itself."""
+    if any("chunk_id" in row for row in slices):
+        return {row["chunk_id"]: _span(row) for row in slices}
+    spans = {row["id"]: _span(row) for row in slices}
+    return {
+        row["chunk_id"]: spans[row["dimension_slice_id"]]
         for row in tables.get("chunk_constraint", [])
-        if row["dimension_slice_id"] in slices
+        if row["dimension_slice_id"] in spans
     }
-    return times[0]["column_type"] or "", ranges
 
 
 def _span(row: Row) -> tuple[datetime, datetime] | None:

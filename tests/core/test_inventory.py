@@ -65,3 +65,9 @@ def test_every_kind_is_counted() -> None:
         "continuous aggregates": 1,
         "policies": 1,
     }
+
+
+def test_what_an_update_of_timescaledb_does_away_with_is_not_counted() -> None:
+    parents = {f"_timescaledb_internal._compressed_hypertable_{n}" for n in (2, 3)}
+    more = replace(FULL, tables=FULL.tables | parents, indexes=FULL.indexes | {min(parents) + "_i"})
+    assert more.counts() == FULL.counts()

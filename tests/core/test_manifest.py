@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.contents import contents
+from bot.core.errors import Refused
 from bot.core.manifest import Manifest, parse_manifest
 from bot.core.toc import parse_toc
 
@@ -115,6 +117,34 @@ def test_a_retention_job_says_how_old_data_gets() -> None:
     assert SAMPLE.retention()[0].description == (
         "job 1002 policy_retention on public.metrics, drops data older than 30 days"
     )
+
+
+RELID = "id, relid, hypertable_id, status"
+SETTINGS = "relid, compress_relid"
+
+
+def test_from_2_29_on_chunks_are_named_by_their_regclass_and_compressed_by_their_settings() -> None:
+    found = parse_manifest(
+        copy("_timescaledb_catalog.hypertable", HYPERTABLE, HYPERTABLES[:3])
+        + copy("_timescaledb_catalog.chunk", RELID, [
+            (1, f"{INTERNAL}._hyper_1_1_chunk", 1, 1), (3, f'{INTERNAL}."Odd.chunk"', 2, 0)])
+        + copy("_timescaledb_catalog.compression_settings", SETTINGS, [
+            ("public.metrics", None), (f"{INTERNAL}._hyper_1_1_chunk", f"{INTERNAL}.compress_1")])
+        + copy("_timescaledb_catalog.continuous_agg", AGGREGATE, AGGREGATES)
+    )  # fmt: skip
+    assert found.chunks == {f"{INTERNAL}._hyper_1_1_chunk", f"{INTERNAL}.Odd.chunk"}
+    assert found.compressed_chunks == 1
+    assert found.empty_aggregates == {"public.metrics_1h"}
+
+
+def test_a_catalog_that_nobody_knows_yet_is_refused_by_what_it_lacks() -> None:
+    with pytest.raises(Refused, match=r"has no 'table_name': it was taken with a version"):
+        parse_manifest(copy("_timescaledb_catalog.hypertable", "id, schema_name", [(1, "public")]))
+
+
+def test_an_owner_whose_name_needs_quotes_is_called_by_its_name() -> None:
+    (job,) = sample([(1000, "Own", "nightly", '"app-""user"', True, 1, None)]).jobs
+    assert job.owner == 'app-"user'
 
 
 def test_a_configuration_that_is_missing_or_no_object_says_nothing() -> None:

@@ -127,3 +127,10 @@ def test_the_first_slice_there_can_be_has_no_date_and_is_in_doubt() -> None:
     [first] = tables["dimension_slice"]
     endless = {**first, "range_start": str(-(2**63))}
     assert "does not tell" in told({**tables, "dimension_slice": [endless]})[0]
+
+
+def test_from_2_28_on_a_slice_names_its_chunk_itself() -> None:
+    old = catalog({"drop_after": "30 days"}, range(12, 400))
+    slices: list[Row] = [{**row, "chunk_id": row["id"]} for row in old["dimension_slice"]]
+    new: Tables = {**old, "dimension_slice": slices, "chunk_constraint": []}
+    assert told(new) == told(old) != ()

@@ -20,6 +20,7 @@ from bot.adapters.postgres import (
 )
 from bot.adapters.postgres.connection import LOCK_TIMEOUT, STATUS_TIMEOUT, Connector
 from bot.core.cron import CronJob
+from bot.core.errors import DatabaseRefused
 from bot.core.inventory import Inventory
 from bot.core.jobs import Job, JobWork
 from bot.core.models import ContinuousAggregate, RestoringLayer
@@ -102,9 +103,15 @@ class PostgresDatabase:
             jobs.set_scheduled(connection, job_ids, scheduled)
 
     def job_work(self, job_ids: Sequence[int]) -> Mapping[int, JobWork]:
-        """Return what policies have to do now; jobs whose effect cannot be seen are left out."""
-        with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
-            return job_work.read(connection, job_ids)
+        """Return what policies have to do now; jobs whose effect cannot be seen are left out.
+
+        All are where PostgreSQL refuses or takes too long: jobs are armed with or without proof.
+        """
+        try:
+            with self._connector.session(self.name, statement_timeout=STATUS_TIMEOUT) as connection:
+                return job_work.read(connection, job_ids)
+        except DatabaseRefused:
+            return {}
 
     def kick(self, job_id: int) -> None:
         """Make a job due now, so that the scheduler runs it as its owner; it must exist."""

@@ -47,8 +47,11 @@ _WRITTEN = """
 SELECT coalesce(sum(pg_catalog.pg_stat_get_tuples_inserted(t.oid)
                     + pg_catalog.pg_stat_get_tuples_updated(t.oid)
                     + pg_catalog.pg_stat_get_tuples_deleted(t.oid)), 0)
-  FROM (SELECT pg_catalog.to_regclass(pg_catalog.format('%%I.%%I', schema_name, table_name))::oid
-          FROM _timescaledb_catalog.chunk WHERE hypertable_id = %(table)s) t(oid)
+  FROM (SELECT pg_catalog.to_regclass(pg_catalog.format('%%I.%%I', chunk_schema, chunk_name))::oid
+          FROM timescaledb_information.chunks c
+          JOIN _timescaledb_catalog.hypertable h
+            ON h.schema_name = c.hypertable_schema AND h.table_name = c.hypertable_name
+         WHERE h.id = %(table)s) t(oid)
 """
 
 # The invalidations in a refresh policy's window, up to what has been looked after so far; those at
@@ -127,7 +130,7 @@ def read(connection: Connection, job_ids: Sequence[int]) -> Mapping[int, JobWork
 def _refreshing(connection: Connection, job: int, table: int) -> JobWork:
     mark = f"{_value(connection, _MARK, table)}/{_value(connection, _THRESHOLD, table)}"
     due = _ranges(connection, sql.SQL(_INVALIDATED), job, table)
-    return JobWork(due, mark, int(_value(connection, _WRITTEN, table)))
+    return JobWork(due, mark, int(_value(connection, _WRITTEN, table) or 0))
 
 
 def _ranges(
@@ -143,6 +146,6 @@ def _ranges(
 def _value(connection: Connection, query: LiteralString, table: int) -> str:
     try:
         row = connection.execute(query, {"table": table}).fetchone()
-    except UndefinedTable:
+    except (UndefinedTable, UndefinedColumn):
         return ""
     return "" if row is None else str(row[0])

@@ -32,12 +32,12 @@ _PLAIN = sql.SQL(_COUNTERS).format(
 
 _WITH_CHUNKS = sql.SQL(_COUNTERS).format(
     home=sql.SQL(
-        "coalesce(h.schema_name, s.schemaname)::text, coalesce(h.table_name, s.relname)::text"
+        "coalesce(c.hypertable_schema, s.schemaname)::text,"
+        " coalesce(c.hypertable_name, s.relname)::text"
     ),
     chunks=sql.SQL(
-        "LEFT JOIN _timescaledb_catalog.chunk c"
-        " ON c.schema_name = s.schemaname AND c.table_name = s.relname"
-        " LEFT JOIN _timescaledb_catalog.hypertable h ON h.id = c.hypertable_id"
+        "LEFT JOIN timescaledb_information.chunks c"
+        " ON c.chunk_schema = s.schemaname AND c.chunk_name = s.relname"
     ),
 )
 

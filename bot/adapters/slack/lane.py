@@ -76,7 +76,12 @@ class Lane:
 
     def _run(self) -> None:
         while (item := self._next()) is not None:
-            self._send(item)
+            try:
+                self._send(item)
+            except Exception:  # whatever broke, the others must go out
+                log.exception("a message for %s is given up", self._channel)
+                with self.changed:
+                    self.pending.sent(item, time.monotonic())
 
     def _next(self) -> Item | None:
         """Wait for the next item's time; None when the lane is to end."""

@@ -131,7 +131,8 @@ class Pending:
         """Want a message of its own; beyond `most` the least urgent oldest is given up."""
         self._posts.append(Post(look, self.card(key), priority))
         if len(self._posts) > self._pace.most:
-            self._posts.remove(max(self._posts, key=lambda p: p.priority))
+            given_up = max(self._posts, key=lambda p: p.priority)
+            self._posts = [post for post in self._posts if post is not given_up]
             self.dropped += 1
 
     @property
@@ -165,10 +166,12 @@ class Pending:
         if isinstance(item, Paint):
             self._painted(item, now, ts)
         elif isinstance(item, Notes):
-            del card.notes[: len(item.pieces)]
+            # by identity: beyond `most` some of them were given up while they went out
+            gone = {id(piece) for piece in item.pieces}
+            card.notes = [note for note in card.notes if id(note) not in gone]
             card.noted_at = self._posted_at = now
         else:
-            self._posts.remove(item)
+            self._posts = [post for post in self._posts if post is not item]
             self._posted_at = now
 
     def _painted(self, item: Paint, now: float, ts: str) -> None:

@@ -81,7 +81,8 @@ class Database(Protocol):
         ...
 
     def job_work(self, job_ids: Sequence[int]) -> Mapping[int, JobWork]:
-        """Return what policies have to do now; jobs whose effect cannot be seen are left out."""
+        """Return what policies have to do now; jobs whose effect cannot be seen are left out, all
+        of them where the database refuses or takes too long to say."""
         ...
 
     def kick(self, job_id: int) -> None:

@@ -149,3 +149,21 @@ def test_cards_of_long_ago_are_forgotten() -> None:
         taken(pending, n * 10.0, f"1.{n}")
     assert pending.card("r149").ts == "1.149"
     assert pending.card("r0").ts == ""
+
+
+def test_what_is_given_up_while_it_goes_out_takes_nothing_else_with_it() -> None:
+    pending = Pending(PACE)
+    pending.card("r1").ts = "1.1"
+    for number in range(PACE.most):
+        pending.post("r1", look(f"post {number}"), Priority.DECISION)
+        pending.note("r1", f"note {number}", "")
+    in_flight = pending.next(0, {})
+    notes = Notes(pending.card("r1"), tuple(pending.card("r1").notes))
+    assert in_flight is not None
+    pending.post("r1", look("newest"), Priority.DECISION)
+    pending.note("r1", "newest", "")
+    pending.sent(in_flight[1], 0)
+    pending.sent(notes, 0)
+    left = [text_of(taken(pending, 10.0 * n)) for n in range(1, PACE.most + 1)]
+    assert left == ["post 1", "post 2", "newest"]
+    assert pending.card("r1").notes == [("newest", "")]
