@@ -228,7 +228,7 @@ def test_a_vote_that_stops_counting_is_logged_and_answered_with_the_reason(booth
     eventually(lambda: len(booth.logged(ev.VoteTaken)) == 2)
     refusals = [e.refusal for e in booth.logged(ev.VoteTaken)]  # type: ignore[attr-defined]
     assert refusals == ["", "you are not on the approvers' list"]
-    assert "you are not on the approvers' list" in booth.slack.answers[-1]
+    eventually(lambda: "you are not on the approvers' list" in booth.slack.answers[-1])
 
 
 @pytest.mark.parametrize("person", [ANA, EVE], ids=["requester", "unknown"])

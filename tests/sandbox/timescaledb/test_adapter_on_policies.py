@@ -71,7 +71,10 @@ def test_what_a_retention_policy_would_drop_is_counted_and_nothing_is_dropped(
         connection.execute("SELECT public.create_hypertable('ops.aging', 'ts')")
         connection.execute("INSERT INTO ops.aging VALUES ('2024-01-01', 1), ('2024-03-01', 2)")
         connection.execute("INSERT INTO ops.aging VALUES (now(), 3)")
-        policy = "SELECT public.add_retention_policy('ops.aging', %s::interval)"
+        policy = (  # not due yet: the worker would do it
+            "SELECT public.add_retention_policy('ops.aging', %s::interval,"
+            " initial_start => now() + interval '1 day')"
+        )
         row = connection.execute(policy, [after]).fetchone()
         assert row is not None
         assert database.would_drop(row[0]) == chunks
