@@ -32,6 +32,11 @@ pytestmark = pytest.mark.community
 
 SIZE = Size(chunks=5, rows=5_000)
 VERSION = "SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"
+# Up to 2.28 compressed chunks have a parent, which the update to 2.29 does away with.
+COMPRESS = """
+ALTER TABLE influx_data SET (timescaledb.compress, timescaledb.compress_segmentby = 'sensor_id');
+SELECT compress_chunk(c) FROM (SELECT c FROM show_chunks('influx_data') c LIMIT 2) two
+"""
 JOBS = """
 SELECT proc_name, scheduled, owner::text FROM timescaledb_information.jobs
  WHERE job_id >= 1000 ORDER BY job_id
@@ -80,6 +85,9 @@ def updated(installation: Installation) -> Updated:
     create_sample(database, size=SIZE, timescaledb=older[0])
     with background_workers_stopped(database):
         create_views(database)
+        with database.connect(DATABASE) as connection:
+            for statement in COMPRESS.split(";"):
+                connection.execute(statement.encode())
         rows, jobs = row_counts(database), database.rows(DATABASE, JOBS)
         dump = age(database, take_dump(database))
     with database.connect(DATABASE) as connection:
