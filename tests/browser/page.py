@@ -10,7 +10,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.remote.webelement import WebElement
 
-SECONDS = 5.0
+SECONDS = 20.0
 _SHOWN = """[...document.querySelectorAll(arguments[0])].filter(
     (each) => each.checkVisibility({ visibilityProperty: true }))"""
 Open = Callable[..., "Page"]
