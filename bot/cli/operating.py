@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
@@ -125,11 +125,16 @@ def settled(journal: Journal, cancelled: threading.Event) -> None:
             journal.settle()
         except AuditUnavailable as error:
             if not told:
-                sys.stderr.write(f"{safe_line(f'Waiting for the audit log: {error}')} {_GIVE_UP}\n")
+                _say(f"{safe_line(f'Waiting for the audit log: {error}')} {_GIVE_UP}")
                 told = True
             cancelled.wait(_OWED)
         else:
             return
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # the terminal may be gone; the entries are owed all the same
+        sys.stderr.write(f"{line}\n")
 
 
 @contextmanager
